@@ -1,0 +1,1 @@
+"""The payment agency: the port, the wire contract and its adapters; no database, no screens, no use cases."""

@@ -1,0 +1,362 @@
+"""Reads the contract's messages: shape and spelling, nothing of what a message means for our books.
+
+Import these through messages.py. Everything read here may have been written by anybody: call the readers
+only on bytes whose size is bounded, and believe them only after signing.verify.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Any, NoReturn
+
+from app.agency.envelope import (
+    ACK,
+    CURRENCY,
+    DISBURSE,
+    ERR,
+    FUTURE_TOLERANCE_S,
+    NACK,
+    PAID,
+    PDNG,
+    RCVD,
+    RECALL,
+    RECOVER,
+    RJCT,
+    SUCC,
+    TXN_STATUS,
+    UNPAID,
+    VERSION,
+    Ack,
+    BadMessage,
+    Callback,
+    CallbackHead,
+    ControlTotals,
+    Envelope,
+    LineFault,
+    LineStatus,
+    Outcome,
+    PacketHead,
+    PacketLine,
+    SettlementPart,
+    amount_vnd,
+    line_set_sha256,
+    moment_of,
+    split_code,
+)
+
+# The specification names actions inconsistently (and once with a stray quote): what each path tolerates.
+_REQUEST_ACTIONS = frozenset({"disburse", "search"})
+_QUESTION_ACTIONS = frozenset({"on-disburse", "on-search", "on-search'", "search", "subscribe", "txn-status"})
+_CALLBACK_ACTIONS = frozenset({"on-disburse", "on-search", "on-search'", "on-status", "notify"})
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_SPEC_LINE_CODES = {"rjct.payee_fa.invalid": "ACCOUNT_INVALID", "rjct.reference_id.invalid": "WRONG_DATA"}
+
+Json = dict[str, Any]
+
+
+def read_request(body: bytes, *, now: datetime) -> Envelope:
+    """A `disburse`, recall or `txn_status` message; BadMessage with a reason code for anything else.
+
+    Count, total and line-set hash of a packet must be those its head states.
+    """
+    header, message = _open(body)
+    head = _request_head(header, message, now)
+    meta = _object(header, "meta")
+    if "txnstatus_request" in message:
+        _action(header, _QUESTION_ACTIONS)
+        return _question(head, message, meta)
+    _action(header, _REQUEST_ACTIONS)
+    if meta.get("recall") is True:
+        return Envelope(RECALL, head, recall_reason=_text(meta, "reason", 999))
+    rows = _rows(message, "disbursements", "disburemsents")
+    if header.get("total_count") != len(rows):
+        raise BadMessage("rjct.total_count.invalid", f"total_count is not {len(rows)}")
+    lines = tuple(_packet_line(row, position) for position, row in enumerate(rows, start=1))
+    payers = {_text(row, "payer_fa", 160) for row in rows}
+    if len(payers) > 1:
+        raise BadMessage("err.request.bad", "payer_fa: one payer per packet")
+    head = _with_figures(head, meta, payer_fa=payers.pop() if payers else "")
+    _tie_out(head, lines)
+    return Envelope(DISBURSE, head, lines)
+
+
+def read_callback(body: bytes, *, now: datetime) -> Callback:
+    """An `on-disburse` or `on-status` message; a line that cannot be read becomes a LineFault."""
+    header, message = _open(body)
+    _action(header, _CALLBACK_ACTIONS)
+    transaction_id = _text(message, "transaction_id", 99)
+    known = message
+    if "txnstatus_response" in message:
+        known = _object(_object(message, "txnstatus_response"), "txn_status")
+        if known.get("transaction_id") != transaction_id:
+            raise BadMessage("err.request.bad", "txn_status names another transaction_id")
+    rows = _rows(known, "disbursements_status", "disburemsents_status")
+    head = _callback_head(header, message, transaction_id, now)
+    lines: list[LineStatus] = []
+    faults: list[LineFault] = []
+    for position, row in enumerate(rows, start=1):
+        try:
+            lines.append(_line_status(row))
+        except BadMessage as error:
+            faults.append(LineFault(position, _reference_of(row), error.code, error.text))
+    return Callback(head, tuple(lines), tuple(faults))
+
+
+def read_ack(body: bytes) -> Ack:
+    """An acknowledgement; BadMessage when it is none."""
+    message = _object(_parse(body), "message")
+    status = message.get("ack_status")
+    if status not in (ACK, NACK, ERR):
+        raise BadMessage("err.request.bad", "ack_status: ACK, NACK or ERR")
+    error = _object(message, "error")
+    meta = _object(message, "meta")
+    return Ack(
+        status=status,
+        at=moment_of(message.get("timestamp")),
+        in_reply_to=_text(meta, "in_reply_to", 99, default=""),
+        transaction_id=_text(meta, "transaction_id", 99, default=""),
+        correlation_id=_text(message, "correlation_id", 99, default=""),
+        code=_text(error, "reason_code", 99, default="") or _text(error, "code", 99, default=""),
+        text=_text(error, "message", 999, default=""),
+    )
+
+
+def named_ids(body: bytes) -> tuple[str, str]:
+    """(message_id, transaction_id) as far as they can be read, to address the refusal of a bad message."""
+    try:
+        parsed = _parse(body)
+        header, message = _object(parsed, "header"), _object(parsed, "message")
+        return _text(header, "message_id", 99, default=""), _text(message, "transaction_id", 99, default="")
+    except BadMessage:
+        return "", ""
+
+
+def _parse(body: bytes) -> Json:
+    try:
+        parsed = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_not_json)
+    except (ValueError, RecursionError) as error:
+        raise BadMessage("err.request.bad", "not readable as JSON in UTF-8") from error
+    if not isinstance(parsed, dict):
+        raise BadMessage("err.request.bad", "not a JSON object")
+    return parsed
+
+
+def _once(pairs: list[tuple[str, Any]]) -> Json:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key twice")
+    return found
+
+
+def _not_json(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _open(body: bytes) -> tuple[Json, Json]:
+    parsed = _parse(body)
+    header, message = _object(parsed, "header"), _object(parsed, "message")
+    if header.get("version", VERSION) != VERSION:
+        raise BadMessage("rjct.version.invalid", f"version: {VERSION}")
+    if header.get("is_msg_encrypted", False) is not False:
+        raise BadMessage(
+            "err.encryption.invalid", "is_msg_encrypted: false, TLS and signatures protect the message"
+        )
+    return header, message
+
+
+def _action(header: Json, tolerated: frozenset[str]) -> None:
+    if header.get("action") not in tolerated:
+        raise BadMessage("rjct.action.invalid", f"action: one of {', '.join(sorted(tolerated))}")
+
+
+def _request_head(header: Json, message: Json, now: datetime) -> PacketHead:
+    head = PacketHead(
+        transaction_id=_text(message, "transaction_id", 99),
+        message_id=_text(header, "message_id", 99),
+        message_ts=_not_future(header, now),
+        sender_id=_text(header, "sender_id", 99, code="err.sender_id.invalid"),
+        receiver_id=_text(header, "receiver_id", 99, code="err.receiver_id.invalid"),
+        sender_uri=_text(header, "sender_uri", 999, default=""),
+    )
+    split_code(head.transaction_id)
+    return head
+
+
+def _with_figures(head: PacketHead, meta: Json, *, payer_fa: str) -> PacketHead:
+    if (meta.get("packet"), meta.get("version")) != (head.packet, head.version):
+        raise BadMessage("err.request.bad", "meta.packet and meta.version are not those of transaction_id")
+    return PacketHead(
+        transaction_id=head.transaction_id,
+        message_id=head.message_id,
+        message_ts=head.message_ts,
+        sender_id=head.sender_id,
+        receiver_id=head.receiver_id,
+        sender_uri=head.sender_uri,
+        payer_fa=payer_fa,
+        area=_text(meta, "area", 20, default=""),
+        period=_text(meta, "period", 20, default=""),
+        kind=_text(meta, "kind", 8, default=""),
+        replaces=_text(meta, "replaces", 99, default=""),
+        line_count=_whole(meta, "line_count"),
+        total_vnd=amount_vnd(meta.get("total_amount")),
+        line_set_sha256=_text(meta, "line_set_sha256", 64),
+    )
+
+
+def _tie_out(head: PacketHead, lines: tuple[PacketLine, ...]) -> None:
+    seen: set[str] = set()
+    for line in lines:
+        if line.reference in seen:
+            raise BadMessage("rjct.reference_id.duplicate", f"reference_id {line.reference} twice")
+        seen.add(line.reference)
+    if head.line_count != len(lines):
+        raise BadMessage("rjct.total_count.invalid", "meta.line_count is not the number of lines")
+    if head.total_vnd != sum(line.amount_vnd for line in lines):
+        raise BadMessage("rjct.amount.invalid", "meta.total_amount is not the sum of the lines")
+    rows = ((line.reference, line.payee_fa, line.amount_vnd) for line in lines)
+    if head.line_set_sha256 != line_set_sha256(rows):
+        raise BadMessage("err.request.bad", "meta.line_set_sha256 is not that of the lines")
+
+
+def _question(head: PacketHead, message: Json, meta: Json) -> Envelope:
+    question = _object(message, "txnstatus_request")
+    if question.get("attribute_type") != "transaction_id":
+        raise BadMessage("rjct.action.not_supported", "attribute_type: transaction_id")
+    if question.get("attribute_value") != head.transaction_id:
+        raise BadMessage("err.request.bad", "attribute_value is not the transaction_id")
+    part = _whole(meta, "part", default=0)
+    return Envelope(TXN_STATUS, head, settlement_id=_text(meta, "settlement_id", 99, default=""), part=part)
+
+
+def _packet_line(row: Json, position: int) -> PacketLine:
+    try:
+        if row.get("currency_code", CURRENCY) != CURRENCY:
+            raise BadMessage("rjct.currency_code.invalid", f"currency_code: {CURRENCY}")
+        line = PacketLine(
+            reference=_text(row, "reference_id", 64, code="rjct.reference_id.invalid"),
+            payee_fa=_text(row, "payee_fa", 160, code="rjct.payee_fa.invalid"),
+            payee_name=_text(row, "payee_name", 200, default=""),
+            amount_vnd=amount_vnd(row.get("amount")),
+            area=_text(_object(row, "meta"), "area", 20, default=""),
+        )
+        if line.amount_vnd == 0:
+            raise BadMessage("rjct.amount.invalid", "amount: above zero")
+    except BadMessage as error:
+        raise BadMessage(error.code, f"line {position}: {error.text}") from None
+    return line
+
+
+def _callback_head(header: Json, message: Json, transaction_id: str, now: datetime) -> CallbackHead:
+    status = header.get("status")
+    if status not in (RCVD, PDNG, SUCC, RJCT):
+        raise BadMessage("err.request.bad", "status: rcvd, pdng, succ or rjct")
+    meta = _object(header, "meta")
+    recall = _text(meta, "recall", 20, default="")
+    if recall not in ("", "confirmed", "refused"):
+        raise BadMessage("err.request.bad", "meta.recall: confirmed or refused")
+    split_code(transaction_id)
+    return CallbackHead(
+        transaction_id=transaction_id,
+        message_id=_text(header, "message_id", 99),
+        message_ts=_not_future(header, now),
+        sender_id=_text(header, "sender_id", 99, code="err.sender_id.invalid"),
+        receiver_id=_text(header, "receiver_id", 99, code="err.receiver_id.invalid"),
+        status=status,
+        reason_code=_text(meta, "reason_code", 99, default="")
+        or _text(header, "status_reason_code", 99, default=""),
+        reason_message=_text(header, "status_reason_message", 999, default=""),
+        correlation_id=_text(message, "correlation_id", 99, default=""),
+        in_reply_to=_text(meta, "in_reply_to", 99, default=""),
+        recall=recall,
+        extension_days=_whole(meta, "extension_days", default=0),
+        settlement=_settlement(_object(meta, "settlement")) if "settlement" in meta else None,
+    )
+
+
+def _settlement(meta: Json) -> SettlementPart:
+    part, parts = _whole(meta, "part"), _whole(meta, "parts")
+    if not 1 <= part <= parts:
+        raise BadMessage("err.request.bad", "settlement: part n of m, from 1")
+    figures: list[int] = []
+    for outcome in (PAID, UNPAID, RECOVER):
+        of_outcome = _object(_object(meta, "totals"), outcome)
+        figures += (_whole(of_outcome, "people"), amount_vnd(of_outcome.get("amount")))
+    return SettlementPart(_text(meta, "settlement_id", 99), part, parts, ControlTotals(*figures))
+
+
+def _line_status(row: Json) -> LineStatus:
+    meta = _object(row, "meta")
+    reason_code = _text(meta, "reason_code", 40, default="")
+    if not reason_code:
+        spec_code = _text(row, "status_reason_code", 99, default="")
+        reason_code = _SPEC_LINE_CODES.get(spec_code, "OTHER" if spec_code else "")
+    outcome: Outcome
+    if row.get("status") == RJCT:
+        outcome = UNPAID
+        reason_code = reason_code or "OTHER"
+    elif row.get("status") == SUCC:
+        outcome = RECOVER if meta.get("settlement") == RECOVER else PAID
+    else:
+        raise BadMessage("err.request.bad", "status of a settled line: succ or rjct")
+    if row.get("currency_code", CURRENCY) != CURRENCY:
+        raise BadMessage("rjct.currency_code.invalid", f"currency_code: {CURRENCY}")
+    return LineStatus(
+        reference=_text(row, "reference_id", 64, code="rjct.reference_id.invalid"),
+        outcome=outcome,
+        amount_vnd=amount_vnd(row.get("amount")),
+        at=moment_of(row.get("timestamp")),
+        reason_code=reason_code,
+        reason_message=_text(row, "status_reason_message", 999, default=""),
+    )
+
+
+def _reference_of(row: Json) -> str:
+    reference = row.get("reference_id")
+    return reference[:64] if isinstance(reference, str) and not _CONTROL.search(reference) else ""
+
+
+def _not_future(header: Json, now: datetime) -> datetime:
+    """A retry keeps its first `message_ts`, so only the future is refused; freshness is the signature's."""
+    moment = moment_of(header.get("message_ts"))
+    if (moment - now).total_seconds() > FUTURE_TOLERANCE_S:
+        raise BadMessage("rjct.message_ts.invalid", "message_ts lies in the future")
+    return moment
+
+
+def _object(parent: Json, name: str) -> Json:
+    child = parent.get(name, {})
+    if not isinstance(child, dict):
+        raise BadMessage("err.request.bad", f"{name}: an object")
+    return child
+
+
+def _rows(parent: Json, *names: str) -> list[Json]:
+    found = [parent[name] for name in names if name in parent]
+    if len(found) != 1 or not isinstance(found[0], list):
+        raise BadMessage("err.request.bad", f"{names[0]}: one list")
+    rows: list[Json] = found[0]
+    if not all(isinstance(row, dict) for row in rows):
+        raise BadMessage("err.request.bad", f"{names[0]}: a list of objects")
+    return rows
+
+
+def _text(
+    parent: Json, name: str, most: int, *, default: str | None = None, code: str = "err.request.bad"
+) -> str:
+    """Text of 1 to `most` characters, none of them control; absent or empty is `default` if there is one."""
+    value = parent.get(name)
+    if default is not None and (value is None or value == ""):
+        return default
+    if not isinstance(value, str) or not 1 <= len(value) <= most or _CONTROL.search(value):
+        raise BadMessage(code, f"{name}: text of 1 to {most} characters")
+    return value
+
+
+def _whole(parent: Json, name: str, *, default: int | None = None) -> int:
+    value = parent.get(name, default)
+    if type(value) is not int or not 0 <= value <= 1_000_000_000:
+        raise BadMessage("err.request.bad", f"{name}: a whole number")
+    return value
