@@ -1,0 +1,1 @@
+"""Reports: SQL that computes them and the one writer that exports them."""

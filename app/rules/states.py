@@ -1,0 +1,208 @@
+"""The state machines as data: every state, every move, who may make it and whether it needs a reason.
+
+`docs/states.md` is generated from this table; `services.transitions.move()` is the only code that sets a state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.rules.actors import Role
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's customary name for "translate later"
+    """Mark a text for the catalogue."""
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One edge: from any of `sources` to `target`, made by one of `who`."""
+
+    name: str
+    label: str
+    sources: frozenset[str]
+    target: str
+    who: frozenset[Role]
+    why: str
+    reason_required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The states of one kind of thing; `table` names the database table whose `state` column it rules."""
+
+    name: str
+    label: str
+    table: str
+    states: Mapping[str, str]
+    initial: str
+    moves: Mapping[str, Move]
+    tone: Mapping[str, str] = field(default_factory=dict)
+
+    def final_states(self) -> frozenset[str]:
+        """States that no move leaves."""
+        left = {source for move in self.moves.values() for source in move.sources}
+        return frozenset(self.states) - left
+
+    def moves_from(self, state: str) -> list[Move]:
+        """Moves that may start in `state`, in the order of the table."""
+        return [move for move in self.moves.values() if state in move.sources]
+
+
+def _moves(*moves: Move) -> dict[str, Move]:
+    return {move.name: move for move in moves}
+
+
+def _set(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+_CLERK, _ACCOUNTANT, _SUPERVISOR = Role.CLERK, Role.ACCOUNTANT, Role.SUPERVISOR
+_AGENCY = frozenset({Role.AGENCY})
+_SYSTEM = frozenset({Role.SYSTEM})
+
+BATCH = Machine(
+    name="batch",
+    label=N_("Danh sách chi trả"),
+    table="payout_batches",
+    initial="draft",
+    states={
+        "draft": N_("Đang lập"),
+        "locked": N_("Đã duyệt"),
+        "sent": N_("Đã gửi"),
+        "accepted": N_("Bưu điện đã nhận"),
+        "returned": N_("Bị trả lại"),
+        "settled": N_("Đã quyết toán"),
+        "cancelled": N_("Đã hủy"),
+    },
+    tone={"returned": "bad", "settled": "good", "accepted": "good", "cancelled": "off"},
+    moves=_moves(
+        Move("remake", N_("Lập lại"), _set("draft"), "draft", frozenset({_CLERK}),
+             N_("Lấy lại dữ liệu mới nhất từ hồ sơ đối tượng.")),
+        Move("lock", N_("Duyệt"), _set("draft"), "locked", frozenset({_SUPERVISOR}),
+             N_("Người duyệt không phải người lập; tổng số và mã băm được lưu.")),
+        Move("unlock", N_("Mở lại"), _set("locked", "returned"), "draft", frozenset({_SUPERVISOR}),
+             N_("Danh sách chưa gửi hoặc bị trả lại được mở để sửa."), reason_required=True),
+        Move("send", N_("Gửi bưu điện"), _set("locked"), "sent", frozenset({_CLERK, Role.SYSTEM}),
+             N_("Gói tin được xếp hàng gửi trong cùng giao dịch.")),
+        Move("withdraw", N_("Rút gói tin"), _set("sent"), "locked", frozenset({_CLERK, _SUPERVISOR}),
+             N_("Gói tin còn trong hàng đợi, chưa từng rời hệ thống."), reason_required=True),
+        Move("accept", N_("Tiếp nhận"), _set("sent"), "accepted", _AGENCY,
+             N_("Đơn vị chi trả đã so khớp và nhận danh sách.")),
+        Move("return", N_("Trả lại"), _set("sent", "accepted"), "returned", _AGENCY,
+             N_("Đơn vị chi trả từ chối gói tin."), reason_required=True),
+        Move("settle", N_("Quyết toán"), _set("accepted"), "settled", frozenset({_ACCOUNTANT}),
+             N_("Quyết toán của danh sách đã được chốt.")),
+        Move("cancel", N_("Hủy danh sách"), _set("draft"), "cancelled", frozenset({_CLERK}),
+             N_("Danh sách lập nhầm; tiền mang sang và truy lĩnh được trả về chờ kỳ sau."), reason_required=True),
+    ),
+)
+
+PACKET = Machine(
+    name="packet",
+    label=N_("Gói tin"),
+    table="packets",
+    initial="queued",
+    states={
+        "queued": N_("Chờ gửi"),
+        "in_doubt": N_("Chưa rõ kết quả"),
+        "received": N_("Bưu điện đã nhận tin"),
+        "accepted": N_("Đã tiếp nhận"),
+        "rejected": N_("Bị từ chối"),
+        "refused": N_("Không được nhận"),
+        "withdrawn": N_("Đã rút"),
+        "settled": N_("Đã quyết toán"),
+    },
+    tone={"in_doubt": "warn", "rejected": "bad", "refused": "bad", "accepted": "good", "settled": "good",
+          "withdrawn": "off"},
+    moves=_moves(
+        Move("claim", N_("Bắt đầu gửi"), _set("queued", "in_doubt"), "in_doubt", _SYSTEM,
+             N_("Ý định gửi được ghi trước khi gọi ra ngoài.")),
+        Move("release", N_("Chưa gửi được"), _set("in_doubt"), "queued", _SYSTEM,
+             N_("Chắc chắn chưa có byte nào rời hệ thống trong mọi lần gửi.")),
+        Move("receive", N_("Xác nhận đã nhận tin"), _set("in_doubt"), "received", _AGENCY,
+             N_("Đơn vị chi trả xác nhận đã nhận gói tin.")),
+        Move("accept", N_("Tiếp nhận"), _set("in_doubt", "received"), "accepted", _AGENCY,
+             N_("So khớp đúng.")),
+        Move("reject", N_("Từ chối"), _set("in_doubt", "received", "accepted"), "rejected", _AGENCY,
+             N_("Đơn vị chi trả từ chối, hoặc đồng ý đề nghị từ chối của ta."), reason_required=True),
+        Move("refuse", N_("Không nhận"), _set("in_doubt"), "refused", _AGENCY,
+             N_("Câu trả lời có ký của đơn vị chi trả nói gói tin không được nhận."), reason_required=True),
+        Move("withdraw", N_("Rút lại"), _set("queued"), "withdrawn", frozenset({_CLERK, _SUPERVISOR}),
+             N_("Gói tin chưa từng rời hệ thống."), reason_required=True),
+        Move("settle", N_("Quyết toán"), _set("accepted"), "settled", frozenset({_ACCOUNTANT}),
+             N_("Quyết toán của gói tin đã được chốt.")),
+    ),
+)
+
+LIVE_PACKET_STATES = ("queued", "in_doubt", "received", "accepted", "settled")
+"""At most one packet of a list is in one of these (partial unique index)."""
+
+SETTLEMENT = Machine(
+    name="settlement",
+    label=N_("Quyết toán"),
+    table="settlements",
+    initial="waiting",
+    states={
+        "waiting": N_("Chờ kết quả"),
+        "partial": N_("Đã nhận một phần"),
+        "received": N_("Đã nhận đủ"),
+        "locked": N_("Đã chốt"),
+        "void": N_("Không còn hiệu lực"),
+    },
+    tone={"partial": "warn", "locked": "good", "void": "off"},
+    moves=_moves(
+        Move("receive_part", N_("Nhận một phần"), _set("waiting", "partial"), "partial", _AGENCY,
+             N_("Một phần của quyết toán đã đến.")),
+        Move("receive_all", N_("Nhận đủ"), _set("waiting", "partial"), "received", _AGENCY,
+             N_("Mọi phần của quyết toán đã đến.")),
+        Move("lock", N_("Chốt quyết toán"), _set("waiting", "partial", "received"), "locked",
+             frozenset({_ACCOUNTANT}),
+             N_("Số liệu khớp, mọi dòng có kết quả; trạng thái dòng và sổ tiền được ghi.")),
+        Move("void", N_("Hủy hiệu lực"), _set("waiting", "partial", "received"), "void", _AGENCY,
+             N_("Gói tin bị từ chối sau khi đã tiếp nhận.")),
+    ),
+)
+
+EXTENSION = Machine(
+    name="extension",
+    label=N_("Gia hạn"),
+    table="deadline_extensions",
+    initial="asked",
+    states={"asked": N_("Chờ quyết định"), "granted": N_("Đã đồng ý"), "refused": N_("Không đồng ý")},
+    tone={"asked": "warn", "granted": "good", "refused": "off"},
+    moves=_moves(
+        Move("grant", N_("Đồng ý gia hạn"), _set("asked"), "granted", frozenset({_SUPERVISOR}),
+             N_("Tổng số ngày gia hạn của một quyết toán dưới 20 ngày.")),
+        Move("refuse", N_("Không đồng ý"), _set("asked"), "refused", frozenset({_SUPERVISOR}),
+             N_("Đề nghị gia hạn không được chấp nhận."), reason_required=True),
+    ),
+)
+
+PERIOD = Machine(
+    name="period",
+    label=N_("Kỳ chi trả"),
+    table="area_periods",
+    initial="open",
+    states={"open": N_("Đang mở"), "closed": N_("Đã chốt")},
+    tone={"closed": "good"},
+    moves=_moves(
+        Move("close", N_("Chốt kỳ"), _set("open"), "closed", frozenset({_CLERK, _ACCOUNTANT, _SUPERVISOR}),
+             N_("Mọi danh sách của kỳ đã quyết toán hoặc đã hủy.")),
+        Move("reopen", N_("Mở lại kỳ"), _set("closed"), "open", frozenset({_SUPERVISOR}),
+             N_("Chỉ khi kỳ sau chưa lập danh sách; lịch sử được giữ."), reason_required=True),
+    ),
+)
+
+MACHINES: dict[str, Machine] = {m.name: m for m in (BATCH, PACKET, SETTLEMENT, EXTENSION, PERIOD)}
+
+LINE_RESULTS: dict[str, str] = {
+    "pending": N_("Chưa cập nhật"),
+    "paid": N_("Đã trả"),
+    "unpaid": N_("Chưa trả"),
+    "unpaid_stopped": N_("Chưa trả và dừng chi trả"),
+    "to_recover": N_("Cần truy thu"),
+}
+"""What became of a line; written once, by the lock of its settlement."""

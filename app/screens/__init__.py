@@ -1,0 +1,1 @@
+"""Generated screens, one module per noun; rules live in services."""
