@@ -73,7 +73,8 @@ ACK_CODES = frozenset(
 Meaning = Literal[
     "received", "accepted", "rejected", "settled", "not_found", "recall_refused", "extension_asked"
 ]
-_MEANINGS: dict[str, Meaning] = {RCVD: "received", PDNG: "accepted", SUCC: "settled", RJCT: "rejected"}
+PacketState = Literal["received", "accepted", "rejected", "settled", "not_found"]
+_STATES: dict[str, PacketState] = {RCVD: "received", PDNG: "accepted", SUCC: "settled", RJCT: "rejected"}
 
 _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,12})\.00?")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -215,7 +216,10 @@ class ControlTotals:
 
 @dataclass(frozen=True)
 class SettlementPart:
-    """Which settlement this is, part n of m, and the totals of the whole."""
+    """Which settlement this is, part n of m, and the totals of the whole.
+
+    Part 0 carries no lines: the answer to a question for the state alone.
+    """
 
     settlement_id: str
     part: int
@@ -246,15 +250,18 @@ class CallbackHead:
     settlement: SettlementPart | None = None
 
     @property
+    def packet_state(self) -> PacketState:
+        """Where the agency has the packet."""
+        return "not_found" if self.reason_code == NOT_FOUND_CODE else _STATES[self.status]
+
+    @property
     def meaning(self) -> Meaning:
-        """What the message says of the packet, in one word."""
+        """What the message is about, in one word: the packet's state, or a request beside it."""
         if self.recall == "refused":
             return "recall_refused"
         if self.extension_days:
             return "extension_asked"
-        if self.reason_code == NOT_FOUND_CODE:
-            return "not_found"
-        return _MEANINGS[self.status]
+        return self.packet_state
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,8 @@ def read_callback(body: bytes, *, now: datetime) -> Callback:
             raise BadMessage("err.request.bad", "txn_status names another transaction_id")
     rows = _rows(known, "disbursements_status", "disburemsents_status")
     head = _callback_head(header, message, transaction_id, now)
+    if rows and (head.settlement is None or head.settlement.part == 0 or head.status != SUCC):
+        raise BadMessage("err.request.bad", "lines belong to part n of a settlement with status succ")
     lines: list[LineStatus] = []
     faults: list[LineFault] = []
     for position, row in enumerate(rows, start=1):
@@ -278,8 +280,8 @@ def _callback_head(header: Json, message: Json, transaction_id: str, now: dateti
 
 def _settlement(meta: Json) -> SettlementPart:
     part, parts = _whole(meta, "part"), _whole(meta, "parts")
-    if not 1 <= part <= parts:
-        raise BadMessage("err.request.bad", "settlement: part n of m, from 1")
+    if part > parts or parts < 1:
+        raise BadMessage("err.request.bad", "settlement: part n of m")
     figures: list[int] = []
     for outcome in (PAID, UNPAID, RECOVER):
         of_outcome = _object(_object(meta, "totals"), outcome)

@@ -96,30 +96,31 @@ class TokenOffice:
 class TokenSource:
     """Our token at one agency: fetched when needed, kept until shortly before it ends; safe between threads.
 
-    `post(headers, body)` posts to the agency's token endpoint and returns the body of a 200; whatever it
-    raises passes through.
+    `post(headers, body, within_s)` posts to the agency's token endpoint and returns the body of a 200;
+    whatever it raises passes through. The secret is read at every fetch.
     """
 
     def __init__(
         self,
-        post: Callable[[Mapping[str, str], bytes], bytes],
+        post: Callable[[Mapping[str, str], bytes, float], bytes],
         client_id: str,
-        secret: str,
+        secret: Callable[[], str],
         *,
         now: Callable[[], datetime],
     ) -> None:
         self._post = post
-        self._basic = _basic(client_id, secret)
+        self._client_id = client_id
+        self._secret = secret
         self._now = now
         self._token = ""
         self._until = 0.0
         self._lock = Lock()
 
-    def bearer(self) -> str:
+    def bearer(self, *, within_s: float) -> str:
         """The value of the `Authorization` header; TokenUnavailable when the answer holds no token."""
         with self._lock:
             if not self._token or self._now().timestamp() >= self._until:
-                self._fetch()
+                self._fetch(within_s)
             return f"Bearer {self._token}"
 
     def forget(self) -> None:
@@ -127,10 +128,13 @@ class TokenSource:
         with self._lock:
             self._token = ""
 
-    def _fetch(self) -> None:
+    def _fetch(self, within_s: float) -> None:
         asked_at = self._now().timestamp()
-        headers = {"Authorization": self._basic, "Content-Type": "application/x-www-form-urlencoded"}
-        body = self._post(headers, urlencode({"grant_type": "client_credentials"}).encode())
+        headers = {
+            "Authorization": _basic(self._client_id, self._secret()),
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        body = self._post(headers, urlencode({"grant_type": "client_credentials"}).encode(), within_s)
         try:
             answer = json.loads(body)
             token, lifetime_s = answer["access_token"], answer.get("expires_in", LIFETIME_S)
