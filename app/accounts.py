@@ -8,7 +8,12 @@ from typing import Any
 
 from flask import g, session
 from flask_appbuilder.security.sqla.manager import SecurityManager
-from flask_appbuilder.security.sqla.models import Permission, PermissionView, ViewMenu, assoc_permissionview_role
+from flask_appbuilder.security.sqla.models import (
+    Permission,
+    PermissionView,
+    ViewMenu,
+    assoc_permissionview_role,
+)
 from sqlalchemy import select, update
 
 from app.extensions import acting_as, become, db
@@ -75,7 +80,9 @@ class AccountManager(SecurityManager):
         """A new password ends every open session and token of the user."""
         super().reset_password(userid, password)
         db.session.execute(
-            update(AppUser).where(AppUser.id == int(userid)).values(session_version=AppUser.session_version + 1)
+            update(AppUser)
+            .where(AppUser.id == int(userid))
+            .values(session_version=AppUser.session_version + 1)
         )
         db.session.commit()
 

@@ -79,7 +79,9 @@ def limit(connection: Connection, actor: Actor) -> None:
 
 
 @event.listens_for(Session, "after_begin")
-def _scope_each_transaction(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+def _scope_each_transaction(
+    session: Session, transaction: SessionTransaction, connection: Connection
+) -> None:
     if transaction.nested:
         return
     limit(connection, current_actor())
@@ -91,4 +93,3 @@ def configure_engine(app: Any) -> None:
     if app.config["SQLALCHEMY_SET_ROLE"]:
         options["connect_args"] = {"options": f"-c role={app.config['SQLALCHEMY_SET_ROLE']}"}
     app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", options)
-

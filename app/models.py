@@ -35,7 +35,16 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.rules import dates
-from app.rules.states import BATCH, EXTENSION, LINE_RESULTS, LIVE_PACKET_STATES, MACHINES, PACKET, PERIOD, SETTLEMENT
+from app.rules.states import (
+    BATCH,
+    EXTENSION,
+    LINE_RESULTS,
+    LIVE_PACKET_STATES,
+    MACHINES,
+    PACKET,
+    PERIOD,
+    SETTLEMENT,
+)
 
 metadata: MetaData = Model.metadata
 metadata.naming_convention = {
@@ -68,7 +77,9 @@ REASON_CODES = (
 def one_of(column: str, values: Any, *, name: str | None = None, nullable: bool = False) -> CheckConstraint:
     """`column` holds one of `values`."""
     listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})" + (f" OR {column} IS NULL" if nullable else ""), name=name or column)
+    return CheckConstraint(
+        f"{column} IN ({listed})" + (f" OR {column} IS NULL" if nullable else ""), name=name or column
+    )
 
 
 def live_packet() -> str:
@@ -87,7 +98,10 @@ def vnd(comment: str, *, default: int | None = 0) -> Mapped[int]:
 
 def instant(comment: str, *, now: bool = False) -> Mapped[Any]:
     return mapped_column(
-        DateTime(timezone=True), nullable=not now, server_default=text("now()") if now else None, comment=comment
+        DateTime(timezone=True),
+        nullable=not now,
+        server_default=text("now()") if now else None,
+        comment=comment,
     )
 
 
@@ -106,7 +120,10 @@ def words(comment: str, *, nullable: bool = False, default: str | None = None) -
 
 def row_version() -> Mapped[int]:
     return mapped_column(
-        Integer, nullable=False, server_default=text("1"), comment="Counts saves; a second stale save is refused"
+        Integer,
+        nullable=False,
+        server_default=text("1"),
+        comment="Counts saves; a second stale save is refused",
     )
 
 
@@ -141,12 +158,16 @@ class Area(Model):
         {"comment": "Administrative areas with official codes; a code is never reused"},
     )
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
-    code: Mapped[str] = mapped_column(Text, unique=True, nullable=False, comment="Official code with leading zeros")
+    code: Mapped[str] = mapped_column(
+        Text, unique=True, nullable=False, comment="Official code with leading zeros"
+    )
     path: Mapped[str] = mapped_column(
         Text(collation="C"), unique=True, nullable=False, comment="VN/<province>/<commune>/ in byte order"
     )
     level: Mapped[str] = words("country, province or commune")
-    parent_id: Mapped[int | None] = mapped_column(ForeignKey("areas.id"), index=True, comment="The area above")
+    parent_id: Mapped[int | None] = mapped_column(
+        ForeignKey("areas.id"), index=True, comment="The area above"
+    )
     kind: Mapped[str] = words("Official kind: Tỉnh, Thành phố, Xã, Phường, Đặc khu")
     name: Mapped[str] = words("Official name without its kind")
     full_name: Mapped[str] = words("Official name with its kind")
@@ -170,14 +191,20 @@ class AreaPredecessor(Model):
         {"comment": "Communes of before 1/7/2025 and the area each went into (old -> new)"},
     )
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
-    old_commune_code: Mapped[str] = mapped_column(Text, index=True, nullable=False, comment="Code before 1/7/2025")
+    old_commune_code: Mapped[str] = mapped_column(
+        Text, index=True, nullable=False, comment="Code before 1/7/2025"
+    )
     old_commune: Mapped[str] = words("Commune name then")
     old_district_code: Mapped[str] = words("District code then")
     old_district: Mapped[str] = words("District name then")
     old_province_code: Mapped[str] = words("Province code then")
     old_province: Mapped[str] = words("Province name then")
-    area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), index=True, nullable=False, comment="Today's area")
-    is_default: Mapped[bool] = mapped_column(Boolean, nullable=False, comment="Main successor of a divided commune")
+    area_id: Mapped[int] = mapped_column(
+        ForeignKey("areas.id"), index=True, nullable=False, comment="Today's area"
+    )
+    is_default: Mapped[bool] = mapped_column(
+        Boolean, nullable=False, comment="Main successor of a divided commune"
+    )
 
     area: Mapped[Area] = relationship()
 
@@ -193,7 +220,9 @@ class AppUser(User):
     area_id: Mapped[int | None] = mapped_column(
         ForeignKey("areas.id"), index=True, comment="The user sees this area and below; nothing when empty"
     )
-    area_path: Mapped[str | None] = mapped_column(Text(collation="C"), index=True, comment="Path of the area, copied")
+    area_path: Mapped[str | None] = mapped_column(
+        Text(collation="C"), index=True, comment="Path of the area, copied"
+    )
     agency_id: Mapped[int | None] = mapped_column(
         ForeignKey("agencies.id"), comment="Set for staff of a payment agency: only that agency's packets"
     )
@@ -221,11 +250,15 @@ class Agency(Model):
         {"comment": "Payment agencies (đơn vị chi trả). Keys and secrets are files, never here"},
     )
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
-    code: Mapped[str] = mapped_column(Text, unique=True, nullable=False, comment="Sender id on the wire, e.g. vnpost")
+    code: Mapped[str] = mapped_column(
+        Text, unique=True, nullable=False, comment="Sender id on the wire, e.g. vnpost"
+    )
     name: Mapped[str] = words("Full name")
     kind: Mapped[str] = words("post, bank or telecom")
     base_url: Mapped[str | None] = words("Address of its interface", nullable=True)
-    is_active: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("true"), comment="In use")
+    is_active: Mapped[bool] = mapped_column(
+        Boolean, nullable=False, server_default=text("true"), comment="In use"
+    )
 
     def __str__(self) -> str:
         return self.name
@@ -242,7 +275,9 @@ class AgencyContract(Inherited, Model):
         CheckConstraint("fee_percent >= 0 AND fee_percent <= 100", name="fee_percent"),
         CheckConstraint("fee_vnd >= 0", name="fee_vnd"),
         CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="dates"),
-        {"comment": "Contracts: agency x area x payment method, with the fee model; no two overlap (exclusion constraint)"},
+        {
+            "comment": "Contracts: agency x area x payment method, with the fee model; no two overlap (exclusion constraint)"
+        },
     )
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
     contract_no: Mapped[str] = words("Number of the contract on paper")
@@ -255,7 +290,9 @@ class AgencyContract(Inherited, Model):
         Numeric(6, 4), nullable=False, server_default=text("0"), comment="Percent of money actually paid"
     )
     fee_vnd: Mapped[int] = vnd("Đồng per paid person")
-    fee_cap_vnd: Mapped[int | None] = mapped_column(BigInteger, comment="Most the fee of one settlement may be")
+    fee_cap_vnd: Mapped[int | None] = mapped_column(
+        BigInteger, comment="Most the fee of one settlement may be"
+    )
     valid_from: Mapped[date] = mapped_column(Date, nullable=False, comment="First day")
     valid_to: Mapped[date | None] = mapped_column(Date, comment="Last day; open when empty")
     row_version: Mapped[int] = row_version()
@@ -284,18 +321,28 @@ class PaymentSetting(Inherited, Model):
     )
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
     area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), nullable=False, comment="Area and below")
-    valid_from: Mapped[date] = mapped_column(Date, nullable=False, comment="In force from this day; the latest row wins")
+    valid_from: Mapped[date] = mapped_column(
+        Date, nullable=False, comment="In force from this day; the latest row wins"
+    )
     list_cutoff_day: Mapped[int | None] = mapped_column(
         SmallInteger, comment="Lists are sent before this day of the month before the period"
     )
     settlement_cutoff_day: Mapped[int | None] = mapped_column(
         SmallInteger, comment="The agency settles by this day of the period's month"
     )
-    months_per_settlement: Mapped[int | None] = mapped_column(SmallInteger, comment="1, 2 or 3 months in one settlement")
-    through_agency: Mapped[bool | None] = mapped_column(Boolean, comment="Paid through an agency or by the office itself")
-    payment_day_from: Mapped[int | None] = mapped_column(SmallInteger, comment="First payment day of the month")
+    months_per_settlement: Mapped[int | None] = mapped_column(
+        SmallInteger, comment="1, 2 or 3 months in one settlement"
+    )
+    through_agency: Mapped[bool | None] = mapped_column(
+        Boolean, comment="Paid through an agency or by the office itself"
+    )
+    payment_day_from: Mapped[int | None] = mapped_column(
+        SmallInteger, comment="First payment day of the month"
+    )
     payment_day_to: Mapped[int | None] = mapped_column(SmallInteger, comment="Last payment day of the month")
-    paying_level: Mapped[str | None] = words("Level at which one list is made: commune or province", nullable=True)
+    paying_level: Mapped[str | None] = words(
+        "Level at which one list is made: commune or province", nullable=True
+    )
     shift_to_working_day: Mapped[bool | None] = mapped_column(
         Boolean, comment="A cut-off on a day off moves to the previous working day"
     )
@@ -317,15 +364,23 @@ class BenefitType(Model):
         {"comment": "Benefit types (nhóm đối tượng hưởng)"},
     )
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
-    code: Mapped[str] = mapped_column(Text, unique=True, nullable=False, comment="Short code, not a diagnosis")
+    code: Mapped[str] = mapped_column(
+        Text, unique=True, nullable=False, comment="Short code, not a diagnosis"
+    )
     name: Mapped[str] = words("Vietnamese name")
     name_en: Mapped[str] = words("English name")
     batch_kind: Mapped[str] = words("Kind of list it is paid in")
     stacks: Mapped[bool] = mapped_column(
-        Boolean, nullable=False, server_default=text("false"), comment="Added to another group (single parent, per child)"
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="Added to another group (single parent, per child)",
     )
     sensitive: Mapped[bool] = mapped_column(
-        Boolean, nullable=False, server_default=text("false"), comment="Reveals health; never goes to the agency"
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="Reveals health; never goes to the agency",
     )
     age_from: Mapped[int | None] = mapped_column(SmallInteger, comment="Youngest age in years")
     age_to: Mapped[int | None] = mapped_column(SmallInteger, comment="Oldest age in years")
@@ -345,8 +400,12 @@ class BenefitRate(Model):
         {"comment": "Coefficients by law, effective-dated; an entitlement's decision copies one"},
     )
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
-    benefit_type_id: Mapped[int] = mapped_column(ForeignKey("benefit_types.id"), nullable=False, comment="Benefit type")
-    coefficient: Mapped[Decimal] = mapped_column(Numeric(5, 2), nullable=False, comment="Times the standard amount")
+    benefit_type_id: Mapped[int] = mapped_column(
+        ForeignKey("benefit_types.id"), nullable=False, comment="Benefit type"
+    )
+    coefficient: Mapped[Decimal] = mapped_column(
+        Numeric(5, 2), nullable=False, comment="Times the standard amount"
+    )
     applies_from: Mapped[date] = mapped_column(Date, nullable=False, comment="First day of validity")
     legal_basis: Mapped[str] = words("Law and article")
 
@@ -361,7 +420,9 @@ class StandardAmount(Inherited, Model):
         UniqueConstraint("area_id", "batch_kind", "applies_from"),
         one_of("batch_kind", ("monthly", "social_pension", "funeral")),
         CheckConstraint("amount_vnd BETWEEN 1 AND 100000000", name="amount_vnd"),
-        {"comment": "Standard amounts: nationwide at the country, provincial overrides below; the nearest area's latest row wins"},
+        {
+            "comment": "Standard amounts: nationwide at the country, provincial overrides below; the nearest area's latest row wins"
+        },
     )
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
     area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), nullable=False, comment="Area and below")
@@ -401,7 +462,9 @@ class Beneficiary(Scoped, Model):
         one_of("sex", ("male", "female"), nullable=True),
         CheckConstraint("birth_year BETWEEN 1890 AND 2100", name="birth_year"),
         CheckConstraint("birth_month BETWEEN 1 AND 12", name="birth_month"),
-        CheckConstraint("birth_day BETWEEN 1 AND 31 AND (birth_day IS NULL OR birth_month IS NOT NULL)", name="birth_day"),
+        CheckConstraint(
+            "birth_day BETWEEN 1 AND 31 AND (birth_day IS NULL OR birth_month IS NOT NULL)", name="birth_day"
+        ),
         CheckConstraint("id_number ~ '^[0-9]{9,12}$'", name="id_number"),
         CheckConstraint("(status = 'dead') = (died_on IS NOT NULL)", name="the_dead_have_a_date"),
         Index("ix_beneficiaries_area_path_id", "area_path", "id"),
@@ -411,11 +474,15 @@ class Beneficiary(Scoped, Model):
     )
     id: Mapped[int] = key()
     code: Mapped[str] = mapped_column(Text, unique=True, nullable=False, comment="Mã đối tượng")
-    area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), nullable=False, comment="Commune of residence")
+    area_id: Mapped[int] = mapped_column(
+        ForeignKey("areas.id"), nullable=False, comment="Commune of residence"
+    )
     full_name: Mapped[str] = words("Full name, NFC")
     name_fold: Mapped[str] = words("Name without marks, for search")
     name_sort: Mapped[str] = mapped_column(
-        Text(collation="C"), nullable=False, comment="Sort key: given name, family, middle, in Vietnamese order"
+        Text(collation="C"),
+        nullable=False,
+        comment="Sort key: given name, family, middle, in Vietnamese order",
     )
     sex: Mapped[str | None] = words("male or female", nullable=True)
     birth_year: Mapped[int] = mapped_column(SmallInteger, nullable=False, comment="Year of birth")
@@ -462,14 +529,21 @@ class Entitlement(Scoped, Model):
     beneficiary_id: Mapped[int] = mapped_column(
         ForeignKey("beneficiaries.id"), index=True, nullable=False, comment="The person"
     )
-    benefit_type_id: Mapped[int] = mapped_column(ForeignKey("benefit_types.id"), nullable=False, comment="Benefit type")
+    benefit_type_id: Mapped[int] = mapped_column(
+        ForeignKey("benefit_types.id"), nullable=False, comment="Benefit type"
+    )
     coefficient: Mapped[Decimal] = mapped_column(Numeric(5, 2), nullable=False, comment="By the decision")
     units: Mapped[int] = mapped_column(
-        SmallInteger, nullable=False, server_default=text("1"), comment="Children, for the single parent's benefit"
+        SmallInteger,
+        nullable=False,
+        server_default=text("1"),
+        comment="Children, for the single parent's benefit",
     )
     decision_no: Mapped[str] = words("Number of the decision")
     decided_on: Mapped[date | None] = mapped_column(Date, comment="Date of the decision")
-    starts_on: Mapped[date] = mapped_column(Date, nullable=False, comment="First month paid contains this day")
+    starts_on: Mapped[date] = mapped_column(
+        Date, nullable=False, comment="First month paid contains this day"
+    )
     ends_on: Mapped[date | None] = mapped_column(Date, comment="Last month paid contains this day")
     status: Mapped[str] = words("active, suspended, ended", default="active")
     row_version: Mapped[int] = row_version()
@@ -496,17 +570,25 @@ class Payee(Scoped, Model):
         ),
         Index("ix_payees_beneficiary_id", "beneficiary_id"),
         Index("ix_payees_area_path_id", "area_path", "id"),
-        {"comment": "Payees: the person, guardian, carer, authorised person, funeral organiser; one is current"},
+        {
+            "comment": "Payees: the person, guardian, carer, authorised person, funeral organiser; one is current"
+        },
     )
     id: Mapped[int] = key()
-    beneficiary_id: Mapped[int] = mapped_column(ForeignKey("beneficiaries.id"), nullable=False, comment="For whom")
+    beneficiary_id: Mapped[int] = mapped_column(
+        ForeignKey("beneficiaries.id"), nullable=False, comment="For whom"
+    )
     kind: Mapped[str] = words("self, guardian, carer, authorised, organiser", default="self")
     full_name: Mapped[str] = words("Full name, NFC")
     id_number: Mapped[str | None] = words("CCCD of the payee", nullable=True)
     phone: Mapped[str | None] = words("Telephone", nullable=True)
     valid_from: Mapped[date] = mapped_column(Date, nullable=False, comment="First day")
-    valid_to: Mapped[date | None] = mapped_column(Date, comment="Last day; an authorisation lasts at most 12 months")
-    is_current: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("true"), comment="Receives now")
+    valid_to: Mapped[date | None] = mapped_column(
+        Date, comment="Last day; an authorisation lasts at most 12 months"
+    )
+    is_current: Mapped[bool] = mapped_column(
+        Boolean, nullable=False, server_default=text("true"), comment="Receives now"
+    )
     row_version: Mapped[int] = row_version()
 
     beneficiary: Mapped[Beneficiary] = relationship(back_populates="payees")
@@ -526,7 +608,9 @@ class PaymentMethod(Scoped, Model):
         Index("uq_payment_methods_current", "payee_id", unique=True, postgresql_where=text("is_current")),
         Index("ix_payment_methods_payee_id", "payee_id"),
         Index("ix_payment_methods_area_path_id", "area_path", "id"),
-        {"comment": "Payment methods of payees; an account may still be missing, which is a finding before locking"},
+        {
+            "comment": "Payment methods of payees; an account may still be missing, which is a finding before locking"
+        },
     )
     id: Mapped[int] = key()
     payee_id: Mapped[int] = mapped_column(ForeignKey("payees.id"), nullable=False, comment="Whose")
@@ -537,7 +621,9 @@ class PaymentMethod(Scoped, Model):
     bank_branch: Mapped[str | None] = words("Branch", nullable=True)
     wallet_kind: Mapped[str | None] = words("Kind of e-wallet", nullable=True)
     wallet_phone: Mapped[str | None] = words("Telephone number of the e-wallet", nullable=True)
-    is_current: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("true"), comment="In use")
+    is_current: Mapped[bool] = mapped_column(
+        Boolean, nullable=False, server_default=text("true"), comment="In use"
+    )
     row_version: Mapped[int] = row_version()
 
     payee: Mapped[Payee] = relationship(back_populates="methods")
@@ -608,19 +694,27 @@ class PayoutBatch(Scoped, Model):
         ),
         Index("ix_payout_batches_area_path_id", "area_path", "id"),
         Index("ix_payout_batches_period_id_area_path", "period_id", "area_path"),
-        CheckConstraint("total_vnd = benefit_vnd + arrears_vnd + carried_vnd - withheld_vnd", name="total_is_the_sum"),
+        CheckConstraint(
+            "total_vnd = benefit_vnd + arrears_vnd + carried_vnd - withheld_vnd", name="total_is_the_sum"
+        ),
         {"comment": "Payout batches (danh sách chi trả)"},
     )
     id: Mapped[int] = key()
-    code: Mapped[str] = mapped_column(Text, unique=True, nullable=False, comment="CT-<yyyymm>-<area>-<kind letter>")
+    code: Mapped[str] = mapped_column(
+        Text, unique=True, nullable=False, comment="CT-<yyyymm>-<area>-<kind letter>"
+    )
     area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), nullable=False, comment="Paying area")
     period_id: Mapped[int] = mapped_column(ForeignKey("periods.id"), nullable=False, comment="Period paid")
     kind: Mapped[str] = words("monthly, social_pension, funeral, supplementary")
     agency_id: Mapped[int | None] = mapped_column(
         ForeignKey("agencies.id"), comment="Payment agency; empty where the office pays by itself"
     )
-    contract_id: Mapped[int | None] = mapped_column(ForeignKey("agency_contracts.id"), comment="Contract in force")
-    seq: Mapped[int] = mapped_column(SmallInteger, nullable=False, comment="Number within area, period and kind")
+    contract_id: Mapped[int | None] = mapped_column(
+        ForeignKey("agency_contracts.id"), comment="Contract in force"
+    )
+    seq: Mapped[int] = mapped_column(
+        SmallInteger, nullable=False, comment="Number within area, period and kind"
+    )
     state: Mapped[str] = state(BATCH)
     version: Mapped[int] = mapped_column(
         SmallInteger, nullable=False, server_default=text("1"), comment="Version the next packet carries"
@@ -635,7 +729,9 @@ class PayoutBatch(Scoped, Model):
     people_count: Mapped[int] = mapped_column(
         Integer, nullable=False, server_default=text("0"), comment="People with a live line"
     )
-    line_count: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Live lines")
+    line_count: Mapped[int] = mapped_column(
+        Integer, nullable=False, server_default=text("0"), comment="Live lines"
+    )
     benefit_vnd: Mapped[int] = vnd("Sum of the lines' benefit")
     arrears_vnd: Mapped[int] = vnd("Sum of the lines' arrears")
     carried_vnd: Mapped[int] = vnd("Sum of the lines' carried-over money")
@@ -658,7 +754,9 @@ class PayoutLine(Scoped, Model):
     __table_args__ = (
         one_of("result", LINE_RESULTS),
         one_of("method", METHODS),
-        CheckConstraint("total_vnd = benefit_vnd + arrears_vnd + carried_vnd - withheld_vnd", name="total_is_the_sum"),
+        CheckConstraint(
+            "total_vnd = benefit_vnd + arrears_vnd + carried_vnd - withheld_vnd", name="total_is_the_sum"
+        ),
         CheckConstraint(
             "benefit_vnd >= 0 AND arrears_vnd >= 0 AND carried_vnd >= 0 AND withheld_vnd >= 0 AND total_vnd >= 0",
             name="not_negative",
@@ -673,6 +771,7 @@ class PayoutLine(Scoped, Model):
         ),
         Index("ix_payout_lines_batch_id_no", "batch_id", "no"),
         Index("ix_payout_lines_area_path_id", "area_path", "id"),
+        Index("ix_payout_lines_unpaid", "entitlement_id", postgresql_where=text("result = 'unpaid'")),
         Index("ix_payout_lines_name_fold", "name_fold", postgresql_ops={"name_fold": "text_pattern_ops"}),
         {
             "comment": "Lines: the snapshot of amounts, payee and payment method; frozen once the list is locked",
@@ -683,11 +782,15 @@ class PayoutLine(Scoped, Model):
     batch_id: Mapped[int] = mapped_column(
         ForeignKey("payout_batches.id"), nullable=False, comment="The list it belongs to"
     )
-    agency_id: Mapped[int | None] = mapped_column(Integer, comment="The list's agency, copied for row-level security")
+    agency_id: Mapped[int | None] = mapped_column(
+        Integer, comment="The list's agency, copied for row-level security"
+    )
     period_id: Mapped[int] = mapped_column(Integer, nullable=False, comment="The list's period, copied")
     no: Mapped[int] = mapped_column(Integer, nullable=False, comment="STT in the list")
     reference: Mapped[str] = words("Reference on the wire: yyyymm-<entitlement>, the same in every version")
-    entitlement_id: Mapped[int] = mapped_column(ForeignKey("entitlements.id"), nullable=False, comment="What is paid")
+    entitlement_id: Mapped[int] = mapped_column(
+        ForeignKey("entitlements.id"), nullable=False, comment="What is paid"
+    )
     beneficiary_id: Mapped[int] = mapped_column(BigInteger, nullable=False, comment="Who is entitled")
     beneficiary_code: Mapped[str] = words("Code then")
     full_name: Mapped[str] = words("Name then")
@@ -704,14 +807,19 @@ class PayoutLine(Scoped, Model):
     payee_fa: Mapped[str] = words("Financial address on the wire")
     standard_vnd: Mapped[int] = vnd("Standard amount applied")
     coefficient: Mapped[Decimal] = mapped_column(Numeric(5, 2), nullable=False, comment="Coefficient applied")
-    units: Mapped[int] = mapped_column(SmallInteger, nullable=False, server_default=text("1"), comment="Units applied")
+    units: Mapped[int] = mapped_column(
+        SmallInteger, nullable=False, server_default=text("1"), comment="Units applied"
+    )
     benefit_vnd: Mapped[int] = vnd("Benefit of this period")
     arrears_vnd: Mapped[int] = vnd("Truy lĩnh paid in this list")
     carried_vnd: Mapped[int] = vnd("Carried over from earlier lists")
     withheld_vnd: Mapped[int] = vnd("Withheld for a recovery")
     total_vnd: Mapped[int] = vnd("To be paid")
     live: Mapped[bool] = mapped_column(
-        Boolean, nullable=False, server_default=text("true"), comment="False when held out, or its list is cancelled"
+        Boolean,
+        nullable=False,
+        server_default=text("true"),
+        comment="False when held out, or its list is cancelled",
     )
     excluded_reason: Mapped[str | None] = words("Why the line is held out", nullable=True)
     excluded_by: Mapped[str | None] = words("Who held it out", nullable=True)
@@ -755,9 +863,13 @@ class Arrears(Scoped, Model):
         {"comment": "Arrears rows; line_id says which line paid one, so that it is paid once"},
     )
     id: Mapped[int] = key()
-    entitlement_id: Mapped[int] = mapped_column(ForeignKey("entitlements.id"), nullable=False, comment="For what")
+    entitlement_id: Mapped[int] = mapped_column(
+        ForeignKey("entitlements.id"), nullable=False, comment="For what"
+    )
     for_month: Mapped[date] = mapped_column(Date, nullable=False, comment="Month it was owed for")
-    due_month: Mapped[date] = mapped_column(Date, nullable=False, comment="Paid in the list of this month or the next made")
+    due_month: Mapped[date] = mapped_column(
+        Date, nullable=False, comment="Paid in the list of this month or the next made"
+    )
     amount_vnd: Mapped[int] = vnd("Đồng owed", default=None)
     reason: Mapped[str] = words("Why it is owed")
     decision_no: Mapped[str | None] = words("Number of the decision", nullable=True)
@@ -809,28 +921,41 @@ class Packet(Scoped, Model):
         ),
         Index("ix_packets_area_path_id", "area_path", "id"),
         CheckConstraint("(body IS NULL) = (body_sha256 IS NULL)", name="body_has_its_hash"),
-        CheckConstraint("state = 'queued' OR state = 'withdrawn' OR body IS NOT NULL", name="bytes_before_the_wire"),
+        CheckConstraint(
+            "state = 'queued' OR state = 'withdrawn' OR body IS NOT NULL", name="bytes_before_the_wire"
+        ),
         {"comment": "Packets: key, exact bytes and their hash are stored before the wire"},
     )
     id: Mapped[int] = key()
     code: Mapped[str] = mapped_column(
-        Text, unique=True, nullable=False, comment="Batch code with version: the idempotency key, transaction_id"
+        Text,
+        unique=True,
+        nullable=False,
+        comment="Batch code with version: the idempotency key, transaction_id",
     )
     batch_id: Mapped[int] = mapped_column(ForeignKey("payout_batches.id"), nullable=False, comment="The list")
     agency_id: Mapped[int] = mapped_column(ForeignKey("agencies.id"), nullable=False, comment="To whom")
     version: Mapped[int] = mapped_column(SmallInteger, nullable=False, comment="1, 2, …")
-    replaces_id: Mapped[int | None] = mapped_column(ForeignKey("packets.id"), comment="The version it replaces")
+    replaces_id: Mapped[int | None] = mapped_column(
+        ForeignKey("packets.id"), comment="The version it replaces"
+    )
     state: Mapped[str] = state(PACKET)
-    message_id: Mapped[str] = mapped_column(Text, unique=True, nullable=False, comment="Fixed at the first attempt")
+    message_id: Mapped[str] = mapped_column(
+        Text, unique=True, nullable=False, comment="Fixed at the first attempt"
+    )
     line_count: Mapped[int] = mapped_column(Integer, nullable=False, comment="Lines sent")
     people_count: Mapped[int] = mapped_column(Integer, nullable=False, comment="People sent")
     total_vnd: Mapped[int] = vnd("Sum sent", default=None)
     lines_sha256: Mapped[str] = words("SHA-256 of the line set")
-    body: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True, comment="The exact bytes, before the wire")
+    body: Mapped[bytes | None] = mapped_column(
+        LargeBinary, deferred=True, comment="The exact bytes, before the wire"
+    )
     body_sha256: Mapped[str | None] = words("SHA-256 of the bytes", nullable=True)
     queued_at: Mapped[datetime] = instant("When queued", now=True)
     queued_by: Mapped[str] = words("Who pressed send")
-    attempts: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Calls made")
+    attempts: Mapped[int] = mapped_column(
+        Integer, nullable=False, server_default=text("0"), comment="Calls made"
+    )
     unknown_count: Mapped[int] = mapped_column(
         Integer, nullable=False, server_default=text("0"), comment="Calls whose outcome is unknown"
     )
@@ -874,12 +999,18 @@ class InboxMessage(Model):
     action: Mapped[str] = words("Action of the envelope")
     transaction_id: Mapped[str | None] = words("The packet it speaks of", nullable=True)
     received_at: Mapped[datetime] = instant("When received", now=True)
-    headers: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, comment="HTTP headers without credentials")
+    headers: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, nullable=False, comment="HTTP headers without credentials"
+    )
     key_id: Mapped[str] = words("Key that verified the signature")
     body: Mapped[bytes] = mapped_column(LargeBinary, nullable=False, deferred=True, comment="Raw bytes")
     body_sha256: Mapped[str] = words("SHA-256 of the bytes")
-    answer: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, comment="What we answered; answered again")
-    attempts: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Times tried")
+    answer: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, nullable=False, comment="What we answered; answered again"
+    )
+    attempts: Mapped[int] = mapped_column(
+        Integer, nullable=False, server_default=text("0"), comment="Times tried"
+    )
     lease_until: Mapped[datetime | None] = instant("Claimed by a scheduler until")
     outcome: Mapped[str | None] = words("applied, ignored, failed; empty while waiting", nullable=True)
     note: Mapped[str | None] = words("Why ignored or failed", nullable=True)
@@ -898,12 +1029,18 @@ class Settlement(Scoped, Model):
         {"comment": "Settlements; opened when the agency accepts the packet"},
     )
     id: Mapped[int] = key()
-    packet_id: Mapped[int] = mapped_column(ForeignKey("packets.id"), nullable=False, comment="Of which packet")
-    batch_id: Mapped[int] = mapped_column(ForeignKey("payout_batches.id"), nullable=False, comment="Of which list")
+    packet_id: Mapped[int] = mapped_column(
+        ForeignKey("packets.id"), nullable=False, comment="Of which packet"
+    )
+    batch_id: Mapped[int] = mapped_column(
+        ForeignKey("payout_batches.id"), nullable=False, comment="Of which list"
+    )
     agency_id: Mapped[int] = mapped_column(ForeignKey("agencies.id"), nullable=False, comment="Whose")
     period_id: Mapped[int] = mapped_column(ForeignKey("periods.id"), nullable=False, comment="Period paid")
     state: Mapped[str] = state(SETTLEMENT)
-    due_on: Mapped[date] = mapped_column(Date, nullable=False, comment="Settlement cut-off, without extensions")
+    due_on: Mapped[date] = mapped_column(
+        Date, nullable=False, comment="Settlement cut-off, without extensions"
+    )
     sent_count: Mapped[int] = mapped_column(Integer, nullable=False, comment="Lines sent")
     sent_vnd: Mapped[int] = vnd("Đồng sent", default=None)
     parts_expected: Mapped[int | None] = mapped_column(SmallInteger, comment="Parts announced by the agency")
@@ -917,9 +1054,13 @@ class Settlement(Scoped, Model):
     locked_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"), comment="Who locked it")
     locked_by: Mapped[str | None] = words("User name of who locked it", nullable=True)
     locked_at: Mapped[datetime | None] = instant("When locked")
-    paid_count: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Lines paid")
+    paid_count: Mapped[int] = mapped_column(
+        Integer, nullable=False, server_default=text("0"), comment="Lines paid"
+    )
     paid_vnd: Mapped[int] = vnd("Đồng paid")
-    unpaid_count: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Lines unpaid")
+    unpaid_count: Mapped[int] = mapped_column(
+        Integer, nullable=False, server_default=text("0"), comment="Lines unpaid"
+    )
     unpaid_vnd: Mapped[int] = vnd("Đồng unpaid")
     recover_count: Mapped[int] = mapped_column(
         Integer, nullable=False, server_default=text("0"), comment="Lines to recover"
@@ -970,18 +1111,30 @@ class SettlementRecord(Scoped, Model):
         Index("ix_settlement_records_area_path_id", "area_path", "id"),
         CheckConstraint("(decided_outcome IS NULL) = (decided_reason IS NULL)", name="decided_for_a_reason"),
         CheckConstraint("line_id IS NOT NULL OR finding = 'extra'", name="no_line_is_extra"),
-        {"comment": "Settlement records: one per line or foreign reference; a function of the set of entries"},
+        {
+            "comment": "Settlement records: one per line or foreign reference; a function of the set of entries"
+        },
     )
     id: Mapped[int] = key()
-    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlements.id"), nullable=False, comment="Of which settlement")
-    line_id: Mapped[int | None] = mapped_column(BigInteger, comment="The line; empty for a reference that is not ours")
-    agency_id: Mapped[int] = mapped_column(Integer, nullable=False, comment="Agency, copied for row-level security")
+    settlement_id: Mapped[int] = mapped_column(
+        ForeignKey("settlements.id"), nullable=False, comment="Of which settlement"
+    )
+    line_id: Mapped[int | None] = mapped_column(
+        BigInteger, comment="The line; empty for a reference that is not ours"
+    )
+    agency_id: Mapped[int] = mapped_column(
+        Integer, nullable=False, comment="Agency, copied for row-level security"
+    )
     reference: Mapped[str] = words("Reference on the wire")
-    outcome: Mapped[str | None] = words("What the agency's entries add up to; empty in a dispute", nullable=True)
+    outcome: Mapped[str | None] = words(
+        "What the agency's entries add up to; empty in a dispute", nullable=True
+    )
     amount_vnd: Mapped[int] = vnd("Đồng the agency reports")
     reason_code: Mapped[str | None] = words("Reason of an unpaid line", nullable=True)
     finding: Mapped[str] = words("matched, extra, wrong_amount, duplicate, dispute")
-    decided_outcome: Mapped[str | None] = words("What a person decided; wins over the agency's word", nullable=True)
+    decided_outcome: Mapped[str | None] = words(
+        "What a person decided; wins over the agency's word", nullable=True
+    )
     decided_reason: Mapped[str | None] = words("Why", nullable=True)
     decided_by: Mapped[str | None] = words("Who", nullable=True)
     decided_at: Mapped[datetime | None] = instant("When")
@@ -1007,7 +1160,9 @@ class DeadlineExtension(Scoped, Model):
         {"comment": "Extensions; granted days of one settlement stay under 20 in total (trigger)"},
     )
     id: Mapped[int] = key()
-    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlements.id"), nullable=False, comment="Of which settlement")
+    settlement_id: Mapped[int] = mapped_column(
+        ForeignKey("settlements.id"), nullable=False, comment="Of which settlement"
+    )
     days: Mapped[int] = mapped_column(SmallInteger, nullable=False, comment="Days asked for")
     reason: Mapped[str] = words("Why")
     asked_by: Mapped[str] = words("Who asked: the agency's person, or a user name")
@@ -1032,7 +1187,9 @@ class Recovery(Scoped, Model):
         {"comment": "Recoveries; what came back is read from the journal"},
     )
     id: Mapped[int] = key()
-    line_id: Mapped[int] = mapped_column(ForeignKey("payout_lines.id"), nullable=False, comment="The line wrongly paid")
+    line_id: Mapped[int] = mapped_column(
+        ForeignKey("payout_lines.id"), nullable=False, comment="The line wrongly paid"
+    )
     amount_vnd: Mapped[int] = vnd("Đồng to come back", default=None)
     reason: Mapped[str] = words("Why")
     opened_at: Mapped[datetime] = instant("When opened", now=True)
@@ -1061,7 +1218,9 @@ class MoneyMovement(Scoped, Model):
     amount_vnd: Mapped[int] = vnd("Đồng moved", default=None)
     packet_id: Mapped[int | None] = mapped_column(BigInteger, comment="Because of which packet")
     settlement_id: Mapped[int | None] = mapped_column(BigInteger, comment="Because of which settlement")
-    other_line_id: Mapped[int | None] = mapped_column(BigInteger, comment="The line that carries it, or carried it here")
+    other_line_id: Mapped[int | None] = mapped_column(
+        BigInteger, comment="The line that carries it, or carried it here"
+    )
     actor: Mapped[str] = words("Who")
     reason: Mapped[str | None] = words("Why, for a correction", nullable=True)
     at: Mapped[datetime] = instant("When", now=True)
@@ -1079,7 +1238,9 @@ class StateChange(Scoped, Model):
     )
     id: Mapped[int] = key()
     machine: Mapped[str] = words("batch, packet, settlement, extension, period")
-    entity_id: Mapped[int] = mapped_column(BigInteger, nullable=False, comment="Key of the thing in its table")
+    entity_id: Mapped[int] = mapped_column(
+        BigInteger, nullable=False, comment="Key of the thing in its table"
+    )
     move: Mapped[str] = words("Name of the move; 'create' for the first")
     from_state: Mapped[str | None] = words("Before", nullable=True)
     to_state: Mapped[str] = words("After")
@@ -1091,7 +1252,10 @@ class StateChange(Scoped, Model):
     )
     at: Mapped[datetime] = instant("When", now=True)
     txid: Mapped[int] = mapped_column(
-        BigInteger, nullable=False, server_default=text("txid_current()"), comment="Transaction that made the change"
+        BigInteger,
+        nullable=False,
+        server_default=text("txid_current()"),
+        comment="Transaction that made the change",
     )
 
 
@@ -1109,7 +1273,9 @@ class AccessLog(Scoped, Model):
     actor_id: Mapped[int | None] = mapped_column(Integer, comment="User")
     what: Mapped[str] = words("What was seen: beneficiary, report DVCT_02, export …")
     entity_id: Mapped[int | None] = mapped_column(BigInteger, comment="Key, when one thing")
-    row_count: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("1"), comment="People concerned")
+    row_count: Mapped[int] = mapped_column(
+        Integer, nullable=False, server_default=text("1"), comment="People concerned"
+    )
 
 
 class WorkItem(Scoped, Model):
@@ -1133,14 +1299,24 @@ class WorkItem(Scoped, Model):
     title: Mapped[str] = words("What the user sees")
     params: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, comment="Arguments")
     once_key: Mapped[str] = words("Two unfinished items never share it")
-    area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), nullable=False, comment="Area of who started it")
-    started_by_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), nullable=False, comment="Who started it")
+    area_id: Mapped[int] = mapped_column(
+        ForeignKey("areas.id"), nullable=False, comment="Area of who started it"
+    )
+    started_by_id: Mapped[int] = mapped_column(
+        ForeignKey("ab_user.id"), nullable=False, comment="Who started it"
+    )
     started_at: Mapped[datetime] = instant("When asked for", now=True)
     phase: Mapped[str] = words("queued, running, done, failed", default="queued")
-    done_count: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Done so far")
-    total_count: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="All there is to do")
+    done_count: Mapped[int] = mapped_column(
+        Integer, nullable=False, server_default=text("0"), comment="Done so far"
+    )
+    total_count: Mapped[int] = mapped_column(
+        Integer, nullable=False, server_default=text("0"), comment="All there is to do"
+    )
     lease_until: Mapped[datetime | None] = instant("Claimed by a scheduler until")
-    attempts: Mapped[int] = mapped_column(SmallInteger, nullable=False, server_default=text("0"), comment="Times started")
+    attempts: Mapped[int] = mapped_column(
+        SmallInteger, nullable=False, server_default=text("0"), comment="Times started"
+    )
     finished_at: Mapped[datetime | None] = instant("When finished")
     message: Mapped[str | None] = words("Result or error in words", nullable=True)
     result: Mapped[dict[str, Any] | None] = mapped_column(JSONB, comment="Link or figures of the result")
@@ -1165,4 +1341,6 @@ class JobRun(Model):
     failed_at: Mapped[datetime | None] = instant("Last failure")
     error: Mapped[str | None] = words("What the last failure said", nullable=True)
     duration_ms: Mapped[int | None] = mapped_column(Integer, comment="Of the last finished run")
-    run_count: Mapped[int] = mapped_column(BigInteger, nullable=False, server_default=text("0"), comment="Runs started")
+    run_count: Mapped[int] = mapped_column(
+        BigInteger, nullable=False, server_default=text("0"), comment="Runs started"
+    )

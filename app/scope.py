@@ -12,7 +12,17 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader
 
 from app.errors import NotAllowed
 from app.extensions import current_actor
-from app.models import AppUser, Area, Inherited, Packet, PayoutBatch, PayoutLine, Scoped, Settlement, SettlementRecord
+from app.models import (
+    AppUser,
+    Area,
+    Inherited,
+    Packet,
+    PayoutBatch,
+    PayoutLine,
+    Scoped,
+    Settlement,
+    SettlementRecord,
+)
 from app.rules.actors import ROOT_PATH, Actor
 
 OF_AN_AGENCY = (PayoutBatch, PayoutLine, Packet, Settlement, SettlementRecord)
@@ -33,10 +43,14 @@ def criteria(actor: Actor) -> list[Any]:
         ),
         with_loader_criteria(
             Inherited,
-            lambda cls: ((cls.area_path >= low) & (cls.area_path < high)) | func.starts_with(low, cls.area_path),
+            lambda cls: (
+                ((cls.area_path >= low) & (cls.area_path < high)) | func.starts_with(low, cls.area_path)
+            ),
             include_aliases=True,
         ),
-        with_loader_criteria(AppUser, (AppUser.area_path >= low) & (AppUser.area_path < high), include_aliases=True),
+        with_loader_criteria(
+            AppUser, (AppUser.area_path >= low) & (AppUser.area_path < high), include_aliases=True
+        ),
         with_loader_criteria(
             Area,
             or_((Area.path >= low) & (Area.path < high), func.starts_with(literal(low), Area.path)),

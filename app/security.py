@@ -6,11 +6,14 @@ when a view, action or menu entry is missing from it (docs/authorization.md is g
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask import g
 from flask_login import current_user
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from app.extensions import become
 from app.rules.actors import NOBODY, PEOPLE, Actor, Role
@@ -81,6 +84,41 @@ def actor_of(user: Any) -> Actor:
         agency_id=agency_id,
         full_name=user.get_full_name(),
     )
+
+
+def sync(session: Session) -> None:
+    """Write roles and the permission table into Flask-AppBuilder's tables, exactly; run by `flask sync-security`."""
+    grants = [
+        {"permission": permission, "view": view, "role": role.value}
+        for view, permissions in PERMISSIONS.items()
+        for permission, roles in permissions.items()
+        for role in roles
+    ] + [
+        {"permission": "menu_access", "view": menu, "role": role.value}
+        for menu, roles in MENUS.items()
+        for role in roles
+    ]
+    session.execute(
+        text("INSERT INTO ab_role (name) VALUES (:name) ON CONFLICT (name) DO NOTHING"),
+        [{"name": role.value} for role in sorted(PEOPLE)] + [{"name": "public"}],
+    )
+    session.execute(text("DELETE FROM ab_permission_view_role"))
+    session.execute(text("DELETE FROM ab_permission_view"))
+    if not grants:
+        return
+    rows = {"rows": json.dumps(grants)}
+    wanted = "jsonb_to_recordset(CAST(:rows AS jsonb)) AS w(permission text, view text, role text)"
+    for statement in (
+        f"INSERT INTO ab_permission (name) SELECT DISTINCT permission FROM {wanted} ON CONFLICT (name) DO NOTHING",
+        f"INSERT INTO ab_view_menu (name) SELECT DISTINCT view FROM {wanted} ON CONFLICT (name) DO NOTHING",
+        f"INSERT INTO ab_permission_view (permission_id, view_menu_id) SELECT DISTINCT p.id, v.id FROM {wanted}"
+        " JOIN ab_permission p ON p.name = w.permission JOIN ab_view_menu v ON v.name = w.view",
+        f"INSERT INTO ab_permission_view_role (permission_view_id, role_id) SELECT pv.id, r.id FROM {wanted}"
+        " JOIN ab_permission p ON p.name = w.permission JOIN ab_view_menu v ON v.name = w.view"
+        " JOIN ab_permission_view pv ON pv.permission_id = p.id AND pv.view_menu_id = v.id"
+        " JOIN ab_role r ON r.name = w.role",
+    ):
+        session.execute(text(statement), rows)
 
 
 def install(app: Flask) -> None:

@@ -1,0 +1,1 @@
+"""Payout batches: making, lines held out, checks, approval. What happens after sending lives in packets."""
