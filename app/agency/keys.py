@@ -176,7 +176,10 @@ class KeyRing:
 
     def _own(self, kid: str) -> SigningKey:
         pem = self._read_private(self.folder / "own" / f"{_named(kid)}.pem")
-        private = serialization.load_pem_private_key(pem, password=None)
+        try:
+            private = serialization.load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise KeyTrouble(f"own/{kid}.pem cannot be read as a key") from error
         if not isinstance(private, Ed25519PrivateKey | RSAPrivateKey):
             raise KeyTrouble("neither Ed25519 nor RSA")
         return SigningKey(kid, private)

@@ -47,9 +47,9 @@ from app.agency.envelope import (
 )
 
 # The specification names actions inconsistently (and once with a stray quote): what each path tolerates.
-_REQUEST_ACTIONS = frozenset({"disburse", "search"})
-_QUESTION_ACTIONS = frozenset({"on-disburse", "on-search", "on-search'", "search", "subscribe", "txn-status"})
-_CALLBACK_ACTIONS = frozenset({"on-disburse", "on-search", "on-search'", "on-status", "notify"})
+_REQUEST_ACTIONS = ("disburse", "search")
+_QUESTION_ACTIONS = ("on-disburse", "on-search", "on-search'", "search", "subscribe", "txn-status")
+_CALLBACK_ACTIONS = ("on-disburse", "on-search", "on-search'", "on-status", "notify")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _SPEC_LINE_CODES = {"rjct.payee_fa.invalid": "ACCOUNT_INVALID", "rjct.reference_id.invalid": "WRONG_DATA"}
@@ -163,15 +163,13 @@ def _open(body: bytes) -> tuple[Json, Json]:
     if header.get("version", VERSION) != VERSION:
         raise BadMessage("rjct.version.invalid", f"version: {VERSION}")
     if header.get("is_msg_encrypted", False) is not False:
-        raise BadMessage(
-            "err.encryption.invalid", "is_msg_encrypted: false, TLS and signatures protect the message"
-        )
+        raise BadMessage("err.encryption.invalid", "is_msg_encrypted: false, TLS and signatures protect the message")
     return header, message
 
 
-def _action(header: Json, tolerated: frozenset[str]) -> None:
+def _action(header: Json, tolerated: tuple[str, ...]) -> None:
     if header.get("action") not in tolerated:
-        raise BadMessage("rjct.action.invalid", f"action: one of {', '.join(sorted(tolerated))}")
+        raise BadMessage("rjct.action.invalid", f"action: one of {', '.join(tolerated)}")
 
 
 def _request_head(header: Json, message: Json, now: datetime) -> PacketHead:
@@ -267,8 +265,7 @@ def _callback_head(header: Json, message: Json, transaction_id: str, now: dateti
         sender_id=_text(header, "sender_id", 99, code="err.sender_id.invalid"),
         receiver_id=_text(header, "receiver_id", 99, code="err.receiver_id.invalid"),
         status=status,
-        reason_code=_text(meta, "reason_code", 99, default="")
-        or _text(header, "status_reason_code", 99, default=""),
+        reason_code=_text(meta, "reason_code", 99, default="") or _text(header, "status_reason_code", 99, default=""),
         reason_message=_text(header, "status_reason_message", 999, default=""),
         correlation_id=_text(message, "correlation_id", 99, default=""),
         in_reply_to=_text(meta, "in_reply_to", 99, default=""),
@@ -345,9 +342,7 @@ def _rows(parent: Json, *names: str) -> list[Json]:
     return rows
 
 
-def _text(
-    parent: Json, name: str, most: int, *, default: str | None = None, code: str = "err.request.bad"
-) -> str:
+def _text(parent: Json, name: str, most: int, *, default: str | None = None, code: str = "err.request.bad") -> str:
     """Text of 1 to `most` characters, none of them control; absent or empty is `default` if there is one."""
     value = parent.get(name)
     if default is not None and (value is None or value == ""):

@@ -1,4 +1,4 @@
-"""The only outward HTTP: one POST, one total deadline, failures told apart by whether a byte may have left."""
+"""The only outward HTTP: one POST, one total deadline, and whether a byte may have left when it failed."""
 
 from __future__ import annotations
 

@@ -1,0 +1,30 @@
+"""What the tests of the agency contract share: a key ring for each side and a packet's lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from contract_samples import NOW, Rings
+
+from app.agency.keys import KeyRing
+from app.agency.messages import PacketLine
+
+
+@pytest.fixture
+def lines() -> list[PacketLine]:
+    return [
+        PacketLine("202611-1", "cash:CT0001@vnpost", "Nguyễn Thị Hoà", 1_250_000, "00004"),
+        PacketLine("202611-2", "account:0011001234567@bidv", "Y Bhăm Niê", 500_000, "00004"),
+        PacketLine("202611-3", "id:012345678901@vnpost", 'H\'Hen "Út"', 1, "00004"),
+    ]
+
+
+@pytest.fixture
+def rings(tmp_path: Path) -> Rings:
+    ours, theirs = KeyRing(tmp_path / "ours"), KeyRing(tmp_path / "theirs")
+    our_kid, their_kid = ours.new_key(now=NOW), theirs.new_key(now=NOW)
+    theirs.trust("chitra", our_kid, ours.public_pem(our_kid))
+    ours.trust("vnpost", their_kid, theirs.public_pem(their_kid))
+    ours.keep_secret("chitra", theirs.issue_client("chitra"))
+    return Rings(ours, theirs)
