@@ -1,1 +1,1 @@
-"""The sandbox post office: a separate program that speaks the agency contract; the product never imports it."""
+"""The sandbox post office: a separate program that speaks the agency contract; no part of the product."""

@@ -25,9 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     except HomeNotReady as trouble:
         return _cannot(f"Thư mục của bưu điện giả lập chưa sẵn sàng: {trouble}")
     except PortBusy as trouble:
-        return _cannot(
-            f"Cổng {trouble} đang có chương trình khác dùng. Chọn cổng khác bằng --port hoặc SANDBOX_PORT."
-        )
+        return _cannot(f"Cổng {trouble} đang có chương trình khác dùng. Chọn cổng khác bằng --port hoặc SANDBOX_PORT.")
     except KnobRefused as trouble:
         return _cannot(str(trouble))
     server.stop_on_signals()

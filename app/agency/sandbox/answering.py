@@ -68,9 +68,7 @@ def taken(config: Config, route: Route, packet: Packet, *, message_id: str, now:
 def acknowledged(message_id: str, transaction_id: str, now: datetime) -> Answer:
     """ACK: kept, and the answer comes by callback."""
     correlated = correlation_id(message_id)
-    return _json(
-        ack(Ack(ACK, now, in_reply_to=message_id, transaction_id=transaction_id, correlation_id=correlated))
-    )
+    return _json(ack(Ack(ACK, now, in_reply_to=message_id, transaction_id=transaction_id, correlation_id=correlated)))
 
 
 def status_of(

@@ -113,9 +113,7 @@ def _clerk_routes(api: Blueprint, office: SandboxPostOffice) -> None:
         asked = _asked()
         if not isinstance(asked.get("agree"), bool):
             return _problem(422, "«agree» phải là đúng hoặc sai.")
-        return _shown(
-            desk.answer_recall(recall_id, agree=asked["agree"], reason=str(asked.get("reason", "")))
-        )
+        return _shown(desk.answer_recall(recall_id, agree=asked["agree"], reason=str(asked.get("reason", ""))))
 
 
 def _weather_routes(api: Blueprint, office: SandboxPostOffice) -> None:

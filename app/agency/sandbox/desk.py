@@ -59,7 +59,12 @@ class Desk:
         reason = _reason(reason)
         with self._store.transaction():
             self._move(code, {"received", "accepted"}, "rejected")
-            self._store.run("UPDATE packets SET reason = ? WHERE code = ?", reason, code)
+            self._store.run(
+                "UPDATE packets SET reason_code = ?, reason = ? WHERE code = ?",
+                outbox.BY_THE_CLERK,
+                reason,
+                code,
+            )
             agreed = self._store.run(
                 "UPDATE recalls SET stage = 'agreed', answer = ?, decided_at = ? "
                 "WHERE packet_code = ? AND stage = 'open'",
@@ -146,8 +151,7 @@ class Desk:
                 if not is_plan(wish):
                     raise ClerkRefused(f"Không hiểu kết quả «{wish[:40]}».")
                 touched = self._store.run(
-                    "UPDATE lines SET planned = ? "
-                    "WHERE packet_code = ? AND reference_id = ? AND outcome = ''",
+                    "UPDATE lines SET planned = ? WHERE packet_code = ? AND reference_id = ? AND outcome = ''",
                     wish,
                     code,
                     reference_id,
@@ -178,8 +182,7 @@ class Desk:
             ),
         )
         self._store.run_many(
-            "UPDATE lines SET outcome = ?, reason_code = ?, outcome_at = ? "
-            "WHERE packet_code = ? AND reference_id = ?",
+            "UPDATE lines SET outcome = ?, reason_code = ?, outcome_at = ? WHERE packet_code = ? AND reference_id = ?",
             ((end.outcome, end.reason_code, at, packet.code, line.reference_id) for line, end in served),
         )
 
@@ -187,9 +190,7 @@ class Desk:
         packet = self.packet(code)
         if packet.stage not in before:
             raise ClerkRefused(f"Gói tin {code} đang ở trạng thái «{packet.stage}», không làm được việc này.")
-        self._store.run(
-            "UPDATE packets SET stage = ?, changed_at = ? WHERE code = ?", after, stamp(self._now()), code
-        )
+        self._store.run("UPDATE packets SET stage = ?, changed_at = ? WHERE code = ?", after, stamp(self._now()), code)
         return packet
 
     def _open_recall(self, recall_id: int) -> Recall:

@@ -87,9 +87,7 @@ class SandboxPostOffice:
         try:
             issued = self._tokens.issue(form, authorization, now=self.clock())
         except TokenRefused as refused:
-            return Answer(
-                refused.status, json.dumps({"error": refused.code}).encode(), {"Content-Type": JSON}
-            )
+            return Answer(refused.status, json.dumps({"error": refused.code}).encode(), {"Content-Type": JSON})
         headers = {"Content-Type": JSON, "Cache-Control": "no-store"}
         return faults.after(self.store, fault, Answer(200, json.dumps(issued).encode(), headers))
 
@@ -152,9 +150,7 @@ class SandboxPostOffice:
 
     def hurry(self) -> int:
         """Make every waiting callback due now; how many there are."""
-        return self.store.run(
-            "UPDATE outbox SET due_at = ? WHERE stage = ?", self.clock().timestamp(), QUEUED
-        )
+        return self.store.run("UPDATE outbox SET due_at = ? WHERE stage = ?", self.clock().timestamp(), QUEUED)
 
     def tick(self) -> int:
         """What happens by itself: late requests land, the automatic clerk takes a step per packet."""

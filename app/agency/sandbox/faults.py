@@ -9,9 +9,7 @@ from app.agency.sandbox.store import Store
 
 HANG, RESET = "hang", "reset"
 JSON, HTML = "application/json", "text/html; charset=utf-8"
-BAD_GATEWAY = (
-    b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
-)
+BAD_GATEWAY = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
 OTHER_PACKET = b"CT-209901-99999-X-V1"
 
 

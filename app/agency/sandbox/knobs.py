@@ -133,8 +133,7 @@ def turn(store: Store, values: dict[str, Any]) -> None:
     with store.transaction():
         for name, value in checked.items():
             store.run(
-                "INSERT INTO knobs (name, value) VALUES (?, ?) "
-                "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                "INSERT INTO knobs (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                 name,
                 json.dumps(value),
             )
@@ -160,8 +159,7 @@ def happens(store: Store, name: str) -> bool:
         return False
     with store.transaction():
         store.run(
-            "INSERT INTO draws (name, drawn) VALUES (?, 1) "
-            "ON CONFLICT (name) DO UPDATE SET drawn = drawn + 1",
+            "INSERT INTO draws (name, drawn) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET drawn = drawn + 1",
             name,
         )
         row = store.one("SELECT drawn FROM draws WHERE name = ?", name)
@@ -191,9 +189,7 @@ def _checked(name: str, value: Any) -> Any:
 def _checked_list(name: str, value: Any) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise KnobRefused(f"«{name}» phải là một danh sách.")
-    allowed = {"fault_script": {*WIRE_FAULTS, "none"}, "fault_actions": {"disburse", "status", "token"}}.get(
-        name
-    )
+    allowed = {"fault_script": {*WIRE_FAULTS, "none"}, "fault_actions": {"disburse", "status", "token"}}.get(name)
     strange = [item for item in value if allowed is not None and item not in allowed]
     if strange:
         raise KnobRefused(f"«{name}» không nhận «{strange[0]}».")

@@ -45,9 +45,7 @@ def _refuse_versions(store: Store, head: PacketHead) -> None:
         raise BadMessage("rjct.message_id.duplicate", f"Gói tin {head.transaction_id} đã được gửi trước đó.")
     siblings = [
         Packet(**dict(row))
-        for row in store.rows(
-            "SELECT * FROM packets WHERE list_code = ? OR code = ?", head.packet, head.replaces
-        )
+        for row in store.rows("SELECT * FROM packets WHERE list_code = ? OR code = ?", head.packet, head.replaces)
     ]
     for sibling in siblings:
         if sibling.stage not in DEAD_STAGES:
@@ -58,9 +56,7 @@ def _refuse_versions(store: Store, head: PacketHead) -> None:
 
 def _refuse_known_lines(store: Store, envelope: Envelope) -> None:
     references = json.dumps([line.reference for line in envelope.lines])
-    paid = store.one(
-        "SELECT value FROM json_each(?) JOIN handouts ON reference_id = value LIMIT 1", references
-    )
+    paid = store.one("SELECT value FROM json_each(?) JOIN handouts ON reference_id = value LIMIT 1", references)
     if paid is not None:
         raise BadMessage("rjct.reference_id.duplicate", f"Dòng {paid['value']} đã được chi trả.")
     twin = store.one(

@@ -15,6 +15,7 @@ from app.agency.sandbox.store import Packet, Store
 
 ON_DISBURSE, ON_STATUS = "/on-disburse", "/txn/on-status"
 QUEUED, DELIVERED, DROPPED = "queued", "delivered", "dropped"
+BY_THE_CLERK = "rjct.by_agency"
 REORDER_S = 3.0
 
 
@@ -41,7 +42,7 @@ def accepted() -> Word:
 def rejected(reason: str, *, recalled: bool = False) -> Word:
     """We send the packet back; `recalled` when the sender had asked for it."""
     recall = "confirmed" if recalled else ""
-    return Word("rejected", RJCT, reason_code="rjct.by_agency", reason=reason, recall=recall)
+    return Word("rejected", RJCT, reason_code=BY_THE_CLERK, reason=reason, recall=recall)
 
 
 def recall_declined(reason: str) -> Word:

@@ -54,9 +54,7 @@ class Login:
 
 def blueprint(office: SandboxPostOffice, login: Login) -> Blueprint:
     """Every page but the login asks for a session; every POST asks for its CSRF token."""
-    pages = Blueprint(
-        "pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
-    )
+    pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
 
     @pages.before_request
     def ask_who() -> Response | None:
@@ -74,8 +72,7 @@ def blueprint(office: SandboxPostOffice, login: Login) -> Blueprint:
     @pages.after_request
     def harden(answer: Response) -> Response:
         answer.headers["Content-Security-Policy"] = (
-            "default-src 'none'; style-src 'self'; form-action 'self'; "
-            "frame-ancestors 'none'; base-uri 'none'"
+            "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
         )
         answer.headers["X-Content-Type-Options"] = "nosniff"
         answer.headers["Referrer-Policy"] = "same-origin"
@@ -108,9 +105,7 @@ def _sign_in_routes(pages: Blueprint, login: Login) -> None:
     def sign_in() -> str | Response | tuple[str, int]:
         if request.method == "GET":
             return render_template("sandbox/login.html", login=login, clerk=CLERK, wrong=False)
-        password_fits = hmac.compare_digest(
-            request.form.get("password", "").encode(), login.password.encode()
-        )
+        password_fits = hmac.compare_digest(request.form.get("password", "").encode(), login.password.encode())
         if request.form.get("username") != CLERK or not password_fits:
             return render_template("sandbox/login.html", login=login, clerk=CLERK, wrong=True), 401
         session.clear()

@@ -79,9 +79,7 @@ class Reception:
                 self._keep_refused(head.transaction_id, head.message_id, bad, call.at)
             answer = self._no(call, bad, head.message_id, head.transaction_id)
         else:
-            answer = answering.taken(
-                self._config, call.route, packet, message_id=head.message_id, now=call.at
-            )
+            answer = answering.taken(self._config, call.route, packet, message_id=head.message_id, now=call.at)
         self._remember(call, head.message_id, body, answer)
         return answer
 
@@ -101,9 +99,7 @@ class Reception:
 
     def _said_before(self, call: Call, message_id: str, body: bytes) -> Answer | None:
         """The stored answer to the same bytes; other bytes under a known id raise an alarm."""
-        row = self._store.one(
-            "SELECT body_sha256, path, status, answer FROM messages WHERE message_id = ?", message_id
-        )
+        row = self._store.one("SELECT body_sha256, path, status, answer FROM messages WHERE message_id = ?", message_id)
         if row is None:
             return None
         if (row["body_sha256"], row["path"]) == (_sha256(body), call.path):
@@ -119,8 +115,7 @@ class Reception:
 
     def _remember(self, call: Call, message_id: str, body: bytes, answer: Answer) -> None:
         self._store.run(
-            "INSERT INTO messages (message_id, path, body_sha256, status, answer, seen_at) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO messages (message_id, path, body_sha256, status, answer, seen_at) VALUES (?, ?, ?, ?, ?, ?)",
             message_id,
             call.path,
             _sha256(body),
@@ -188,9 +183,7 @@ class Reception:
             raise BadMessage(NOT_FOUND_CODE, f"Không có gói tin {head.transaction_id}.")
         if packet.stage in DEAD_STAGES:
             return packet
-        open_already = self._store.one(
-            "SELECT 1 FROM recalls WHERE packet_code = ? AND stage = 'open'", packet.code
-        )
+        open_already = self._store.one("SELECT 1 FROM recalls WHERE packet_code = ? AND stage = 'open'", packet.code)
         if packet.stage in ("received", "accepted"):
             if open_already is None:
                 self._note_recall(envelope, "open", "", now)

@@ -88,9 +88,7 @@ def _listen(site: Flask, host: str, port: int) -> BaseWSGIServer:
                 raise
             raise PortBusy(f"{host}:{port}") from error
         line.listen(128)
-        listening = make_server(
-            host, port, site, threaded=True, request_handler=_QuietHandler, fd=line.fileno()
-        )
+        listening = make_server(host, port, site, threaded=True, request_handler=_QuietHandler, fd=line.fileno())
     if isinstance(listening, ThreadedWSGIServer):
         listening.daemon_threads = True
     return listening
