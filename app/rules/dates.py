@@ -45,7 +45,7 @@ class BirthDate:
     def __post_init__(self) -> None:
         if self.month is None and self.day is not None:
             raise DateError("day_without_month")
-        _real_day(self.year, self.month or 1, self.day or 1)
+        _real_day(self.year, 1 if self.month is None else self.month, 1 if self.day is None else self.day)
 
     @classmethod
     def parse(cls, value: str | int | float | date) -> BirthDate:

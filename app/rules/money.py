@@ -59,7 +59,7 @@ def _from_number(value: object) -> int:
     exact = Decimal(f"{value:.15g}") if isinstance(value, float) else Decimal(value)
     if not exact.is_finite():
         raise MoneyError("not_a_number")
-    if abs(exact) > MAX_VND:
+    if not -MAX_VND <= exact <= MAX_VND:
         raise MoneyError("too_large")
     if exact != exact.to_integral_value():
         raise MoneyError("fraction")

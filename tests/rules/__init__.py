@@ -1,0 +1,1 @@
+"""Truth tables of app/rules: no database, no web."""
