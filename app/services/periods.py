@@ -29,9 +29,7 @@ class NothingToClose(RuleBroken):
 def ensure(session: Session, month: date) -> Period:
     """The period of `month` (its first day), created when it is the first time."""
     first = month.replace(day=1)
-    session.execute(
-        text("INSERT INTO periods (month) VALUES (:month) ON CONFLICT DO NOTHING"), {"month": first}
-    )
+    session.execute(text("INSERT INTO periods (month) VALUES (:month) ON CONFLICT DO NOTHING"), {"month": first})
     return session.scalars(select(Period).where(Period.month == first)).one()
 
 
@@ -83,9 +81,7 @@ def reopen(session: Session, area_period_id: int, *, by: Actor, because: str) ->
 
 
 def _lock(session: Session, area_period_id: int) -> AreaPeriod:
-    found = session.scalars(
-        select(AreaPeriod).where(AreaPeriod.id == area_period_id).with_for_update()
-    ).one_or_none()
+    found = session.scalars(select(AreaPeriod).where(AreaPeriod.id == area_period_id).with_for_update()).one_or_none()
     if found is None:
         raise NotFound
     return found
@@ -93,9 +89,7 @@ def _lock(session: Session, area_period_id: int) -> AreaPeriod:
 
 def _lists(session: Session, area_id: int, period_id: int) -> list[tuple[str, str]]:
     rows = session.execute(
-        text(
-            "SELECT code, state FROM payout_batches WHERE area_id = :area AND period_id = :period ORDER BY code"
-        ),
+        text("SELECT code, state FROM payout_batches WHERE area_id = :area AND period_id = :period ORDER BY code"),
         {"area": area_id, "period": period_id},
     )
     return [(row.code, row.state) for row in rows]

@@ -1,4 +1,4 @@
-"""Reference data: areas with their succession, benefit types, standard amounts, holidays. Loading again changes nothing."""
+"""Reference data: areas with succession, benefit types, standard amounts, holidays. Loading again changes nothing."""
 
 from __future__ import annotations
 
@@ -57,10 +57,7 @@ def load_areas(session: Session) -> None:
                 " valid_from) VALUES (:code, :path, :level, (SELECT id FROM areas WHERE code = :parent), :kind, :name,"
                 " :full_name, :full_name_en, :name_fold, :valid_from)"
             ),
-            [
-                {**row, "level": level, "name_fold": names.fold(row["name"]), "valid_from": REFORM}
-                for row in rows
-            ],
+            [{**row, "level": level, "name_fold": names.fold(row["name"]), "valid_from": REFORM} for row in rows],
         )
     session.execute(
         text(

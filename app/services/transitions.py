@@ -66,7 +66,7 @@ def move_all(
     before = _lock_rows(session, rules, ids)
     _check_states(rules, step, before, ids)
     session.execute(
-        text(f"UPDATE {rules.table} SET state = :target WHERE id = ANY(:ids)"),  # noqa: S608 - name from our table
+        text(f"UPDATE {rules.table} SET state = :target WHERE id = ANY(:ids)"),
         {"target": step.target, "ids": list(ids)},
     )
     _audit(session, rules, before, step, by=by, reason=reason, facts=facts or {})
@@ -105,15 +105,13 @@ def _reason(step: Move, because: str | None) -> str | None:
 
 def _lock_rows(session: Session, rules: Machine, ids: Collection[int]) -> dict[int, tuple[str, str]]:
     rows = session.execute(
-        text(f"SELECT id, state, area_path FROM {rules.table} WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"),  # noqa: S608
+        text(f"SELECT id, state, area_path FROM {rules.table} WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"),
         {"ids": list(ids)},
     )
     return {row.id: (row.state, row.area_path) for row in rows}
 
 
-def _check_states(
-    rules: Machine, step: Move, before: Mapping[int, tuple[str, str]], ids: Collection[int]
-) -> None:
+def _check_states(rules: Machine, step: Move, before: Mapping[int, tuple[str, str]], ids: Collection[int]) -> None:
     if len(before) != len(set(ids)):
         raise MovedMeanwhile
     for state, _path in before.values():

@@ -98,9 +98,7 @@ SELECT x.entitlement_id, x.standard_vnd, x.benefit_vnd, x.arrears_vnd, x.carried
 KINDS_OF_A_SUPPLEMENT = ["monthly", "social_pension"]
 
 
-def compute(
-    session: Session, low: str, high: str, *, month: date, last: date, period_id: int, kind: str
-) -> None:
+def compute(session: Session, low: str, high: str, *, month: date, last: date, period_id: int, kind: str) -> None:
     """Fill `make_line`: one row for every line that a list of `kind` should hold and no live list of the period holds.
 
     A supplementary list takes new entitlements only: earlier money waits for the next list of its own kind.
