@@ -90,6 +90,7 @@ def test_extensions_stay_under_20_days_in_total(granted, asked, allowed):
     ("granted", "due"),
     [
         ([], date(2026, 12, 25)),
+        ([1], date(2026, 12, 26)),
         ([3], date(2026, 12, 28)),
         ([3, 5], date(2027, 1, 2)),
         ([19], date(2027, 1, 13)),

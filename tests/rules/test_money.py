@@ -294,9 +294,14 @@ def test_words_of_the_south_may_be_chosen(options, words):
 
 
 def test_words_of_the_south_reach_the_count_of_billions():
-    assert (
-        in_words(1_005 * 10**9, zero_word="lẻ", thousand_word="ngàn") == "Một ngàn không trăm lẻ năm tỷ đồng"
-    )
+    assert in_words(1_005 * 10**9, zero_word="lẻ", thousand_word="ngàn") == "Một ngàn không trăm lẻ năm tỷ đồng"
+
+
+@pytest.mark.parametrize("amount", [MAX_VND, -MAX_VND])
+def test_fifteen_digits_have_words(amount):
+    nines = "chín trăm chín mươi chín"
+    groups = f"{nines} nghìn {nines} tỷ {nines} triệu {nines} nghìn {nines} đồng"
+    assert in_words(amount).lower().removeprefix("âm ") == groups
 
 
 @pytest.mark.parametrize("amount", [MAX_VND + 1, -MAX_VND - 1])
@@ -355,9 +360,7 @@ def test_a_benefit_is_for_one_unit_unless_said():
     ],
 )
 def test_a_fee_follows_the_contract(kind, percent, per_person, cap, fee):
-    computed = fee_vnd(
-        812_345_678, 1_284, kind=kind, percent=Decimal(percent), per_person_vnd=per_person, cap_vnd=cap
-    )
+    computed = fee_vnd(812_345_678, 1_284, kind=kind, percent=Decimal(percent), per_person_vnd=per_person, cap_vnd=cap)
     assert computed == fee
     assert type(computed) is int
 
