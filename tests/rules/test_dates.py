@@ -21,9 +21,7 @@ from app.rules.dates import (
 
 
 def refused_with(code: str):
-    return pytest.raises(
-        DateError, check=lambda error: error.code == code and error.text == DateError.texts[code]
-    )
+    return pytest.raises(DateError, check=lambda error: error.code == code and error.text == DateError.texts[code])
 
 
 @pytest.mark.parametrize(

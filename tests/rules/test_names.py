@@ -11,9 +11,7 @@ from app.rules.names import TextError, clean_name, clean_text, fold, sort_key
 
 
 def refused_with(code: str):
-    return pytest.raises(
-        TextError, check=lambda error: error.code == code and error.text == TextError.texts[code]
-    )
+    return pytest.raises(TextError, check=lambda error: error.code == code and error.text == TextError.texts[code])
 
 
 @pytest.mark.parametrize(
