@@ -183,8 +183,8 @@ class G2PAgency:
             raise NotSent("keys", str(error)) from error
         except TokenUnavailable as error:
             raise NotSent("token", str(error)) from error
-        except (OutcomeUnknown, Refused) as error:
-            raise NotSent("token", str(error), retry_after_s=error.retry_after_s) from error
+        except OutcomeUnknown as error:  # of the token, not of the message
+            raise NotSent("token", str(error)) from error
         packed, encoding = pack(body)
         headers = {
             "Authorization": authorization,
@@ -211,9 +211,7 @@ class G2PAgency:
             raise OutcomeUnknown(f"http_{answer.status}", retry_after_s=retry_after_s, raw=answer.body)
         signature = answer.headers.get(signing.HEADER_NAME.lower())
         try:
-            kid = signing.verify(
-                answer.body, signature, self._keys.trusted_keys(endpoint.receiver_id), now=self._now()
-            )
+            kid = signing.verify(answer.body, signature, self._keys.trusted_keys(endpoint.receiver_id), now=self._now())
         except (signing.SignatureRefused, KeyTrouble) as error:
             text = f"status {answer.status}: {error}"
             raise OutcomeUnknown("unsigned", text, retry_after_s=retry_after_s, raw=answer.body) from error
@@ -224,7 +222,7 @@ class G2PAgency:
             at = (endpoint.base_url, endpoint.client_id)
             if at not in self._tokens:
                 self._tokens[at] = TokenSource(
-                    _token_post(endpoint),
+                    _token_post(endpoint, self._now),
                     endpoint.client_id,
                     lambda: self._keys.secret(endpoint.client_id),
                     now=self._now,
@@ -259,7 +257,7 @@ def _no(ack: Ack, raw: bytes) -> AgencyError:
     return NO_MEANS.get(ack.code, OutcomeUnknown)(ack.code or "nack", ack.text, raw=raw)
 
 
-def _token_post(endpoint: Endpoint) -> Callable[[Mapping[str, str], bytes, float], bytes]:
+def _token_post(endpoint: Endpoint, now: Callable[[], datetime]) -> Callable[[Mapping[str, str], bytes, float], bytes]:
     def post(headers: Mapping[str, str], body: bytes, within_s: float) -> bytes:
         answer = wire.post(
             endpoint.base_url.rstrip("/") + TOKEN_PATH,
@@ -270,7 +268,8 @@ def _token_post(endpoint: Endpoint) -> Callable[[Mapping[str, str], bytes, float
             ca_file=endpoint.ca_file,
         )
         if answer.status != 200:
-            raise TokenUnavailable(f"status {answer.status}")
+            wait_s = _retry_after_s(answer.headers, now())
+            raise NotSent("token", f"status {answer.status}", retry_after_s=wait_s)
         return answer.body
 
     return post

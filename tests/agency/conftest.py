@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from contract_samples import NOW, Rings
+from contract_samples import NOW, Rings, head_of
+from odd_post_office import PostOffice, endpoint, out
 
+from app.agency import messages
+from app.agency.g2p import G2PAgency
 from app.agency.keys import KeyRing
 from app.agency.messages import PacketLine
+from app.agency.port import Agency, OutgoingPacket
 
 
 @pytest.fixture
@@ -28,3 +33,20 @@ def rings(tmp_path: Path) -> Rings:
     ours.trust("vnpost", their_kid, theirs.public_pem(their_kid))
     ours.keep_secret("chitra", theirs.issue_client("chitra"))
     return Rings(ours, theirs)
+
+
+@pytest.fixture
+def office(rings: Rings) -> Iterator[PostOffice]:
+    office = PostOffice(rings)
+    yield office
+    office.close()
+
+
+@pytest.fixture
+def agency(rings: Rings) -> Agency:
+    return G2PAgency(rings.ours, now=lambda: NOW)
+
+
+@pytest.fixture
+def packet(office: PostOffice, lines: list[PacketLine]) -> OutgoingPacket:
+    return out(messages.disburse(head_of(lines), lines), head_of(lines).message_id, endpoint(office.url))

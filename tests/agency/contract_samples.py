@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from app.agency import messages
 from app.agency.keys import KeyRing
-from app.agency.messages import CallbackHead, PacketHead, PacketLine
+from app.agency.messages import BadMessage, CallbackHead, ControlTotals, LineStatus, PacketHead, PacketLine
 
 NOW = datetime(2026, 11, 12, 2, 30, 5, tzinfo=UTC)
 
@@ -52,3 +56,22 @@ def callback_head(**changes: Any) -> CallbackHead:
         correlation_id="BD-889",
     )
     return replace(head, **changes)
+
+
+AT = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+PAID = LineStatus("202611-1", "paid", 1_250_000, AT)
+UNPAID = LineStatus("202611-2", "unpaid", 500_000, AT, "ABSENT", "Vắng mặt, không đến nhận")
+RECOVER = LineStatus("202611-3", "recover", 1, AT, "DEAD", "Đã mất")
+TOTALS = ControlTotals(1, 1_250_000, 1, 500_000, 1, 1)
+
+
+def altered(body: bytes, change: Callable[[dict[str, Any]], None]) -> bytes:
+    parsed = json.loads(body)
+    change(parsed)
+    return json.dumps(parsed, ensure_ascii=False).encode()
+
+
+def refusal(body: bytes, read: Callable[..., object] = messages.read_request) -> str:
+    with pytest.raises(BadMessage) as caught:
+        read(body, now=NOW)
+    return caught.value.code
