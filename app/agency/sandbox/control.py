@@ -24,17 +24,23 @@ def blueprint(office: SandboxPostOffice, control_token: str) -> Blueprint:
         offered = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
         if hmac.compare_digest(offered, control_token.encode()):
             return None
-        return _problem(401, "Thiếu hoặc sai mã điều khiển.")
+        return problem(401, "Thiếu hoặc sai mã điều khiển.")
 
-    api.register_error_handler(ClerkRefused, lambda error: _problem(409, str(error)))
-    api.register_error_handler(KnobRefused, lambda error: _problem(422, str(error)))
-    api.register_error_handler(
-        HTTPException, lambda error: _problem(error.code or 500, error.description or error.name)
-    )
+    api.register_error_handler(ClerkRefused, lambda error: problem(409, str(error)))
+    api.register_error_handler(KnobRefused, lambda error: problem(422, str(error)))
+    api.register_error_handler(HTTPException, lambda error: problem(error.code or 500, error.description or error.name))
     _reading_routes(api, office)
     _clerk_routes(api, office)
     _weather_routes(api, office)
     return api
+
+
+def problem(status: int, detail: str) -> Response:
+    """An error in the words of RFC 9457."""
+    answer = jsonify(status=status, detail=detail)
+    answer.status_code = status
+    answer.content_type = "application/problem+json"
+    return answer
 
 
 def _reading_routes(api: Blueprint, office: SandboxPostOffice) -> None:
@@ -112,7 +118,7 @@ def _clerk_routes(api: Blueprint, office: SandboxPostOffice) -> None:
     def answer_recall(recall_id: int) -> Response:
         asked = _asked()
         if not isinstance(asked.get("agree"), bool):
-            return _problem(422, "«agree» phải là đúng hoặc sai.")
+            return problem(422, "«agree» phải là đúng hoặc sai.")
         return _shown(desk.answer_recall(recall_id, agree=asked["agree"], reason=str(asked.get("reason", ""))))
 
 
@@ -168,10 +174,3 @@ def _shown(packet: Packet) -> Response:
 
 def _line(line: Line) -> dict[str, Any]:
     return asdict(line)
-
-
-def _problem(status: int, detail: str) -> Response:
-    answer = jsonify(status=status, detail=detail)
-    answer.status_code = status
-    answer.content_type = "application/problem+json"
-    return answer

@@ -88,12 +88,20 @@ def blueprint(office: SandboxPostOffice, login: Login) -> Blueprint:
     pages.add_app_template_filter(_money, "money")
     pages.add_app_template_filter(_number, "number")
     pages.add_app_template_filter(_moment, "moment")
-    pages.register_error_handler(HTTPException, _shown_error)
+    pages.register_error_handler(HTTPException, shown_error)
     _sign_in_routes(pages, login)
     _packet_routes(pages, office)
     _recall_routes(pages, office)
     _fault_routes(pages, office)
     return pages
+
+
+def shown_error(error: HTTPException) -> tuple[str, int]:
+    """A page that says what went wrong."""
+    words = {404: "Không có trang này.", 405: "Trang này không nhận cách gọi đó."}
+    code = error.code or 500
+    text = error.description if code == 400 else words.get(code, error.description)
+    return render_template("sandbox/error.html", code=code, text=text), code
 
 
 def _sign_in_routes(pages: Blueprint, login: Login) -> None:
@@ -246,13 +254,6 @@ def _or_missing(find: Callable[[], Packet]) -> Packet:
         return find()
     except ClerkRefused:
         abort(404, "Không có gói tin này.")
-
-
-def _shown_error(error: HTTPException) -> tuple[str, int]:
-    words = {404: "Không có trang này.", 405: "Trang này không nhận cách gọi đó."}
-    code = error.code or 500
-    text = error.description if code == 400 else words.get(code, error.description)
-    return render_template("sandbox/error.html", code=code, text=text), code
 
 
 def _number(value: int) -> str:

@@ -9,8 +9,10 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from flask import Flask
+from flask import Flask, request
+from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.wrappers import Response
 
 from app.agency.sandbox import control, pages, wire
 from app.agency.sandbox.callbacks import Postman
@@ -32,6 +34,7 @@ def create_site(office: SandboxPostOffice, home_password: str, token: str, cooki
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_FORM_MEMORY_SIZE=256 * 1024,
     )
+    site.register_error_handler(HTTPException, _said_in_words)
     site.register_blueprint(wire.blueprint(office))
     site.register_blueprint(control.blueprint(office, token))
     site.register_blueprint(pages.blueprint(office, pages.Login(home_password, shown=office.config.demo)))
@@ -78,6 +81,15 @@ def open_site(office: SandboxPostOffice, home: Path) -> Flask:
     return create_site(office, password, control_token(home), session_key(home))
 
 
+def _said_in_words(error: HTTPException) -> Response | tuple[str, int]:
+    """What no blueprint answers: problem+json for programs, a page for people, the plain text for the contract."""
+    if request.path.startswith("/sandbox/api"):
+        return control.problem(error.code or 500, error.description or error.name)
+    if request.path in wire.PATHS:
+        return error.get_response()
+    return pages.shown_error(error)
+
+
 def _listen(site: Flask, host: str, port: int) -> BaseWSGIServer:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as line:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -95,7 +107,7 @@ def _listen(site: Flask, host: str, port: int) -> BaseWSGIServer:
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """Logs nothing per request: a log line would carry packet codes of the other side's people."""
+    """No log line per request: it would carry the packet codes of the other side."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         return

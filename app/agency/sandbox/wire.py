@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import time
@@ -15,6 +16,8 @@ from app.agency.sandbox.door import ROUTES
 from app.agency.sandbox.engine import SandboxPostOffice
 from app.agency.sandbox.faults import RESET, Answer
 from app.agency.tokens import TOKEN_PATH
+
+PATHS = (*ROUTES, TOKEN_PATH)
 
 
 def blueprint(office: SandboxPostOffice) -> Blueprint:
@@ -45,8 +48,7 @@ def _acted_out(answer: Answer) -> Response:
     if answer.delay_s:
         time.sleep(answer.delay_s)
     if answer.cut:
-        _cut(reset=answer.cut == RESET)
-        return Response(status=500)
+        return Response(_cut(request.environ["werkzeug.socket"], reset=answer.cut == RESET))
     if answer.drip_s:
         response = Response(_drops(answer.body, answer.drip_s), answer.status, answer.headers)
         response.content_length = len(answer.body)
@@ -60,12 +62,20 @@ def _drops(body: bytes, pause_s: float) -> Iterator[bytes]:
         yield body[at : at + 1]
 
 
-def _cut(*, reset: bool) -> None:
-    """End the connection under the server's feet: what it writes afterwards reaches nobody."""
-    line: socket.socket = request.environ["werkzeug.socket"]
+def _cut(line: socket.socket, *, reset: bool) -> Iterator[bytes]:
+    """End the connection before the first byte of an answer: with a reset, or by simply closing it."""
     with suppress(OSError):
         if reset:
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            line.shutdown(socket.SHUT_RD)
+            _close_under(line)
         else:
             line.shutdown(socket.SHUT_RDWR)
+    raise ConnectionAbortedError("cut on purpose")
+    yield b""
+
+
+def _close_under(line: socket.socket) -> None:
+    """Close the connection for good while the server still holds it: it goes on with a dead end instead."""
+    dead_end, far_end = socket.socketpair()
+    with dead_end, far_end:
+        os.dup2(dead_end.fileno(), line.fileno())

@@ -1,0 +1,312 @@
+"""The sandbox as a program of its own: started, called over real sockets by the real adapter, stopped."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from partner_side import PACKET, CallbackPlace, Partner, callback_place, some_lines
+
+from app.agency import messages
+from app.agency.g2p import G2PAgency
+from app.agency.port import OutcomeUnknown, Refused
+from app.agency.sandbox.clock import wall_clock
+
+CODE = f"{PACKET}-V1"
+ROOT = Path(__file__).parents[2]
+SOON_S = 10.0
+
+
+class Program:
+    """A running sandbox and its control API."""
+
+    def __init__(self, port: int, token: str, running: subprocess.Popen[str]) -> None:
+        self.port = port
+        self.running = running
+        self.base = f"http://127.0.0.1:{port}"
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+    def get(self, path: str) -> Any:
+        return self._json(requests.get(f"{self.base}/sandbox/api{path}", headers=self.headers, timeout=10))
+
+    def post(self, path: str, body: object = None) -> Any:
+        url = f"{self.base}/sandbox/api{path}"
+        return self._json(requests.post(url, json=body or {}, headers=self.headers, timeout=10))
+
+    def _json(self, answer: requests.Response) -> Any:
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+def _start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "app.agency.sandbox", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextmanager
+def _running(partner: Partner) -> Iterator[Program]:
+    running = _start("--port", "0", "--home", str(partner.home), "--seed", "7")
+    try:
+        assert running.stdout is not None
+        said = running.stdout.readline()
+        port = re.search(r":(\d+)/", said)
+        assert port, (said, running.stderr and running.stderr.read())
+        yield Program(int(port[1]), partner.exchange.control_token, running)
+    finally:
+        running.terminate()
+        _, said = running.communicate(timeout=10)
+        assert "Traceback" not in said, said
+
+
+@pytest.fixture(scope="module")
+def partner(tmp_path_factory: pytest.TempPathFactory) -> Partner:
+    return Partner(tmp_path_factory.mktemp("sandbox"), now=wall_clock)
+
+
+@pytest.fixture(scope="module")
+def open_place(partner: Partner) -> Iterator[CallbackPlace]:
+    with callback_place(partner) as opened:
+        partner.prepare(f"http://127.0.0.1:{opened.port}/agency")
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def started_program(partner: Partner, open_place: CallbackPlace) -> Iterator[Program]:
+    with _running(partner) as started:
+        yield started
+
+
+@pytest.fixture
+def program(started_program: Program, open_place: CallbackPlace) -> Program:
+    """The one program of this module, as if nothing had ever been sent to it."""
+    started_program.post("/reset")
+    open_place.came.clear()
+    open_place.status = 200
+    return started_program
+
+
+@pytest.fixture
+def place(program: Program, open_place: CallbackPlace) -> CallbackPlace:
+    return open_place
+
+
+@pytest.fixture
+def agency(partner: Partner) -> G2PAgency:
+    return G2PAgency(partner.keys, now=wall_clock)
+
+
+def _until(true: Callable[[], object]) -> None:
+    ends = time.monotonic() + SOON_S
+    while not true():
+        assert time.monotonic() < ends, "it never came true"
+        time.sleep(0.05)
+
+
+def test_a_month_over_the_wire(program: Program, partner: Partner, place: CallbackPlace, agency: G2PAgency) -> None:
+    packet = partner.outgoing(partner.packet(some_lines(23)), program.port)
+    assert agency.send(packet).kind == "received"
+    assert agency.ask(packet).kind == "received"
+    program.post("/knobs", {"part_lines": 10, "paid_share": 0.6})
+    program.post(f"/packets/{CODE}/accept")
+    program.post(f"/packets/{CODE}/pay")
+    program.post(f"/packets/{CODE}/settle")
+    _until(lambda: len(place.came) == 4)
+    said = []
+    for path, body, headers in place.came:
+        assert path == "/agency/on-disburse"
+        partner.prove(body, headers)
+        said.append(messages.read_callback(body, now=wall_clock()))
+    assert said[0].head.meaning == "accepted"
+    lines = {line.reference: line for callback in said[1:] for line in callback.lines}
+    drawer = program.get("/drawer")
+    assert len(lines) == 23
+    assert drawer["people"] == sum(1 for line in lines.values() if line.outcome != messages.UNPAID) > 0
+    assert drawer["vnd"] == sum(handout["amount_vnd"] for handout in drawer["handouts"])
+    settled = agency.ask(packet)
+    assert (settled.kind, settled.parts) == ("settled", 3)
+    assert place.tokens_issued <= 1
+
+
+def test_a_callback_goes_on_knocking_with_the_same_bytes(
+    program: Program, partner: Partner, place: CallbackPlace, agency: G2PAgency
+) -> None:
+    place.status = 503
+    agency.send(partner.outgoing(partner.packet(some_lines(2)), program.port))
+    program.post(f"/packets/{CODE}/reject", {"reason": "sai tổng tiền"})
+    _until(lambda: len(place.came) == 2)
+    place.status = 202
+    program.post("/callbacks/hurry")
+    _until(lambda: program.get("/callbacks")["callbacks"][0]["stage"] == "delivered")
+    assert len({body for _, body, _ in place.came}) == 1
+    said = messages.read_callback(place.came[0][1], now=wall_clock())
+    assert (said.head.meaning, said.head.reason_message) == ("rejected", "sai tổng tiền")
+
+
+@pytest.mark.parametrize(
+    ("fault", "knobs"),
+    [
+        ("timeout_before", {"hang_s": 2.0}),
+        ("timeout_after", {"hang_s": 2.0}),
+        ("reset_before", {}),
+        ("reset_after", {}),
+        ("late_request", {"late_s": 0.5}),
+        ("http_500_before", {}),
+        ("http_500_after", {}),
+        ("http_503_before", {}),
+        ("html_502_before", {}),
+        ("html_502_after", {}),
+        ("http_429", {"retry_after_s": 7}),
+        ("truncated_json", {}),
+        ("wrong_packet", {}),
+        ("bad_signature", {}),
+        ("drip", {"drip_s": 0.2}),
+    ],
+)
+def test_a_fault_on_the_line_is_an_unknown_outcome_and_one_packet(
+    program: Program, partner: Partner, agency: G2PAgency, fault: str, knobs: dict[str, object]
+) -> None:
+    program.post("/knobs", {"fault_script": ["none", fault], **knobs})
+    body = partner.packet(some_lines(3))
+    other = partner.packet(some_lines(1, prefix="W"), packet="CT-202611-00009-M")
+    agency.send(partner.outgoing(other, program.port))
+    packet = partner.outgoing(body, program.port)
+    packet = type(packet)(
+        packet.code, packet.message_id, packet.body, packet.sha256, partner.endpoint(program.port, deadline_s=1)
+    )
+    started = time.monotonic()
+    with pytest.raises(OutcomeUnknown) as unknown:
+        agency.send(packet)
+    assert time.monotonic() - started < 2
+    assert unknown.value.retry_after_s == (7 if fault == "http_429" else None)
+    assert agency.send(packet).kind == "received"
+    _until(lambda: not program.post("/tick")["done"])
+    assert sorted(found["code"] for found in program.get("/packets")["packets"]) == sorted(
+        [CODE, "CT-202611-00009-M-V1"]
+    )
+    assert program.get("/alarms") == {"alarms": []}
+
+
+@pytest.mark.parametrize(("fault", "end"), [("reset_after", ConnectionResetError), ("timeout_after", None)])
+def test_a_cut_line_carries_no_byte(
+    program: Program, partner: Partner, fault: str, end: type[Exception] | None
+) -> None:
+    program.post("/knobs", {"fault_script": [fault], "hang_s": 0.2})
+    body = b"{}"
+    head = f"POST /disburse HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    with socket.create_connection(("127.0.0.1", program.port), timeout=5) as line:
+        line.sendall(head.encode() + b"\r\n\r\n" + body)
+        if end is None:
+            assert line.recv(100) == b""
+        else:
+            with pytest.raises(end):
+                line.recv(100)
+
+
+def test_a_packet_that_does_not_match_is_a_signed_refusal(
+    program: Program, partner: Partner, agency: G2PAgency
+) -> None:
+    program.post("/knobs", {"known_areas": ["01"]})
+    packet = partner.outgoing(partner.packet(some_lines(2)), program.port)
+    for _ in range(2):
+        with pytest.raises(Refused):
+            agency.send(packet)
+    assert agency.ask(packet).kind == "rejected"
+
+
+def test_the_control_api_asks_for_its_token_and_says_no_in_words(program: Program) -> None:
+    url = f"{program.base}/sandbox/api"
+    assert requests.get(f"{url}/packets", timeout=10).status_code == 401
+    wrong = {"Authorization": "Bearer guess"}
+    assert requests.post(f"{url}/reset", headers=wrong, timeout=10).status_code == 401
+    cases = [
+        ("/packets/none/accept", {}, 409),
+        ("/knobs", {"no_such_knob": 1}, 422),
+        ("/knobs", [1], 422),
+        ("/packets/none/pay", {"days": "x"}, 422),
+        ("/recalls/1", {"agree": "yes"}, 422),
+        ("/nowhere", {}, 404),
+    ]
+    for path, body, status in cases:
+        answer = requests.post(f"{url}{path}", json=body, headers=program.headers, timeout=10)
+        assert (answer.status_code, answer.json()["status"]) == (status, status), path
+    broken = requests.post(f"{url}/knobs", data=b"{", headers=program.headers, timeout=10)
+    assert broken.status_code == 400
+
+
+def test_only_messages_come_in_at_the_contract_s_paths(program: Program) -> None:
+    url = f"{program.base}/disburse"
+    assert requests.get(url, timeout=10).status_code == 405
+    assert requests.post(url, data=b"x=1", timeout=10).status_code == 415
+    unsigned = requests.post(url, json={}, timeout=10)
+    assert (unsigned.status_code, unsigned.json()["message"]["ack_status"]) == (401, "ERR")
+    assert "Signature" in unsigned.headers
+
+
+def test_the_program_ends_cleanly_and_its_books_are_there_again(
+    tmp_path: Path,
+) -> None:
+    partner = Partner(tmp_path, now=wall_clock)
+    with _running(partner) as program:
+        agency = G2PAgency(partner.keys, now=wall_clock)
+        agency.send(partner.outgoing(partner.packet(some_lines(2)), program.port))
+        program.running.send_signal(signal.SIGTERM)
+        assert program.running.wait(timeout=10) == 0
+    with _running(partner) as again:
+        assert [packet["code"] for packet in again.get("/packets")["packets"]] == [CODE]
+        again.running.send_signal(signal.SIGINT)
+        assert again.running.wait(timeout=10) == 0
+
+
+def test_a_busy_port_is_named_and_ends_with_2(partner: Partner) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = _start("--port", str(port), "--home", str(partner.home))
+        _, trouble = refused.communicate(timeout=20)
+    assert refused.returncode == 2
+    assert str(port) in trouble
+    assert "Traceback" not in trouble
+
+
+def test_a_home_nobody_prepared_ends_with_2(tmp_path: Path) -> None:
+    environment = {**os.environ, "CHITRA_HOME": str(tmp_path), "SANDBOX_PORT": "0"}
+    refused = subprocess.run(
+        [sys.executable, "-m", "app.agency.sandbox"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert refused.returncode == 2
+    assert str(tmp_path / "sandbox") in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_program_loads_nothing_of_the_product() -> None:
+    listing = (
+        "import sys, app.agency.sandbox.__main__; "
+        "print(*(name for name in sys.modules if name == 'app' or name.startswith('app.')))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", listing], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True
+    ).stdout.split()
+    assert [name for name in loaded if not name.startswith("app.agency")] == ["app"]
