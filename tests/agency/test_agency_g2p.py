@@ -205,7 +205,7 @@ def test_an_answer_to_another_question_is_no_answer(
 def test_an_acknowledgement_is_no_answer_to_a_question(
     agency: Agency, office: PostOffice, packet: OutgoingPacket
 ) -> None:
-    office.acts = [Talk.ack, lambda talk: talk.signed(404, messages.onsays(_not_found(talk)))]
+    office.acts = [Talk.ack, lambda talk: talk.signed(404, messages.on_status(_not_found(talk)))]
     assert outcome(agency, packet, "ask").code == "unreadable"
     assert outcome(agency, packet, "ask").code == "other_message"
 
