@@ -61,6 +61,7 @@ PAYEE_KINDS = ("self", "guardian", "carer", "authorised", "organiser")
 OUTCOMES = ("paid", "unpaid", "to_recover")
 FINDINGS = ("matched", "extra", "wrong_amount", "duplicate", "dispute")
 BUCKETS = ("owed", "with_agency", "paid", "unpaid", "carried", "stopped", "to_recover", "recovered")
+USER_CHANGES = ("created", "changed", "disabled", "enabled", "password_reset", "password_changed")
 REASON_CODES = (
     "ABSENT",
     "MOVED",
@@ -233,9 +234,14 @@ class AppUser(User):
         default=1,
         comment="Raised by a password change or lock-out; older cookies and tokens stop working",
     )
+    row_version: Mapped[int] = row_version()
 
     area: Mapped[Area | None] = relationship(foreign_keys=[area_id])
     agency: Mapped[Agency | None] = relationship(foreign_keys=[agency_id])
+
+    def get_full_name(self) -> str:
+        """Family name first, as Vietnamese names are written."""
+        return f"{self.last_name} {self.first_name}"
 
 
 # --- Agencies, contracts, settings, rates ------------------------------------------------------------------------
@@ -310,7 +316,7 @@ class PaymentSetting(Inherited, Model):
     __tablename__ = "payment_settings"
     __table_args__ = (
         UniqueConstraint("area_id", "valid_from"),
-        CheckConstraint("list_cutoff_day BETWEEN 1 AND 31", name="list_cutoff_day"),
+        CheckConstraint("list_cutoff_day BETWEEN 2 AND 31", name="list_cutoff_day"),
         CheckConstraint("settlement_cutoff_day BETWEEN 1 AND 31", name="settlement_cutoff_day"),
         CheckConstraint("months_per_settlement BETWEEN 1 AND 3", name="months_per_settlement"),
         CheckConstraint("payment_day_from BETWEEN 1 AND 31", name="payment_day_from"),
@@ -460,7 +466,7 @@ class Beneficiary(Scoped, Model):
     __table_args__ = (
         one_of("status", ("active", "suspended", "stopped", "dead", "moved")),
         one_of("sex", ("male", "female"), nullable=True),
-        CheckConstraint("birth_year BETWEEN 1890 AND 2100", name="birth_year"),
+        CheckConstraint("birth_year BETWEEN 1900 AND 2100", name="birth_year"),
         CheckConstraint("birth_month BETWEEN 1 AND 12", name="birth_month"),
         CheckConstraint(
             "birth_day BETWEEN 1 AND 31 AND (birth_day IS NULL OR birth_month IS NOT NULL)", name="birth_day"
@@ -1275,6 +1281,61 @@ class AccessLog(Scoped, Model):
     entity_id: Mapped[int | None] = mapped_column(BigInteger, comment="Key, when one thing")
     row_count: Mapped[int] = mapped_column(
         Integer, nullable=False, server_default=text("1"), comment="People concerned"
+    )
+
+
+class UserChange(Scoped, Model):
+    """Who changed which user; append-only."""
+
+    __tablename__ = "user_changes"
+    __table_args__ = (
+        one_of("what", USER_CHANGES),
+        Index("ix_user_changes_area_path_id", "area_path", "id"),
+        Index("ix_user_changes_user_id", "user_id"),
+        {"comment": "Who changed which user, and how. Append-only"},
+    )
+    id: Mapped[int] = key()
+    at: Mapped[datetime] = instant("When", now=True)
+    actor: Mapped[str] = words("User name of who did it, or system")
+    actor_id: Mapped[int | None] = mapped_column(Integer, comment="User, when a person")
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("ab_user.id"), nullable=False, comment="Whom it concerns"
+    )
+    what: Mapped[str] = words("created, changed, disabled, enabled, password_reset, password_changed")
+    before: Mapped[dict[str, Any]] = mapped_column(
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="What was changed, as it was; never a password",
+    )
+    after: Mapped[dict[str, Any]] = mapped_column(
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="What was changed, as it is; never a password",
+    )
+
+    user: Mapped[AppUser] = relationship()
+
+
+class SignInAttempt(Model):
+    """Attempts to sign in by one user name or from one address."""
+
+    __tablename__ = "sign_in_attempts"
+    __table_args__ = (
+        Index("ix_sign_in_attempts_failed_at", "failed_at"),
+        {"comment": "Counted attempts to sign in: all web processes on all hosts wait together"},
+    )
+    key: Mapped[str] = mapped_column(
+        Text,
+        primary_key=True,
+        comment="Keyed hash of a typed user name or of a network address; neither is kept",
+    )
+    failures: Mapped[int] = mapped_column(
+        Integer, nullable=False, comment="Attempts not yet forgiven or forgotten"
+    )
+    failed_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), nullable=False, comment="When the last one was made"
     )
 
 
