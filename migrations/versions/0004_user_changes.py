@@ -1,0 +1,122 @@
+"""Accounts: the append-only record of changes to users, counted sign-in attempts, roles under row-level security
+
+Revision ID: 0004
+Revises: 0002
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0004"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+APP_ROLE = "chitra_app"
+
+IN_SCOPE = "area_path >= current_setting('chitra.lo', true) AND area_path < current_setting('chitra.hi', true)"
+NO_AGENCY = "coalesce(current_setting('chitra.agency', true), '') = ''"
+OF_A_USER_IN_SCOPE = "EXISTS (SELECT 1 FROM ab_user u WHERE u.id = user_id)"
+
+
+def upgrade():
+    op.add_column(
+        "ab_user",
+        sa.Column(
+            "row_version",
+            sa.Integer(),
+            server_default=sa.text("1"),
+            nullable=False,
+            comment="Counts saves; a second stale save is refused",
+        ),
+    )
+    _changes()
+    _attempts()
+    # Row-level security of ab_user bounds the inner query, so a role is seen, given and taken only with its user.
+    op.execute("ALTER TABLE ab_user_role ENABLE ROW LEVEL SECURITY")
+    op.execute(
+        f"CREATE POLICY scope ON ab_user_role USING ({OF_A_USER_IN_SCOPE}) WITH CHECK ({OF_A_USER_IN_SCOPE})"
+    )
+
+
+def _changes():
+    op.create_table(
+        "user_changes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False, comment="Surrogate key"),
+        sa.Column(
+            "at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="When",
+        ),
+        sa.Column("actor", sa.Text(), nullable=False, comment="User name of who did it, or system"),
+        sa.Column("actor_id", sa.Integer(), nullable=True, comment="User, when a person"),
+        sa.Column("user_id", sa.Integer(), nullable=False, comment="Whom it concerns"),
+        sa.Column(
+            "what",
+            sa.Text(),
+            nullable=False,
+            comment="created, changed, disabled, enabled, password_reset, password_changed",
+        ),
+        sa.Column(
+            "before",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'"),
+            nullable=False,
+            comment="What was changed, as it was; never a password",
+        ),
+        sa.Column(
+            "after",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'"),
+            nullable=False,
+            comment="What was changed, as it is; never a password",
+        ),
+        sa.Column(
+            "area_path",
+            sa.Text(collation="C"),
+            nullable=False,
+            comment="Path of the owning area, copied; scope and row-level security are a range over it",
+        ),
+        sa.CheckConstraint(
+            "what IN ('created', 'changed', 'disabled', 'enabled', 'password_reset', 'password_changed')",
+            name=op.f("ck_user_changes_what"),
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["ab_user.id"], name=op.f("fk_user_changes_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_user_changes")),
+        comment="Who changed which user, and how. Append-only",
+    )
+    op.create_index("ix_user_changes_area_path_id", "user_changes", ["area_path", "id"])
+    op.create_index("ix_user_changes_user_id", "user_changes", ["user_id"])
+    op.execute(
+        "CREATE TRIGGER refuse_rewriting BEFORE UPDATE OR DELETE OR TRUNCATE ON user_changes "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting()"
+    )
+    op.execute("ALTER TABLE user_changes ENABLE ROW LEVEL SECURITY")
+    op.execute(f"CREATE POLICY seen ON user_changes FOR SELECT USING ({IN_SCOPE} AND {NO_AGENCY})")
+    op.execute(f"CREATE POLICY added ON user_changes FOR INSERT WITH CHECK ({IN_SCOPE})")
+    op.execute(f"GRANT SELECT, INSERT ON user_changes TO {APP_ROLE}")
+
+
+def _attempts():
+    op.create_table(
+        "sign_in_attempts",
+        sa.Column(
+            "key",
+            sa.Text(),
+            nullable=False,
+            comment="Keyed hash of a typed user name or of a network address; neither is kept",
+        ),
+        sa.Column("failures", sa.Integer(), nullable=False, comment="Attempts not yet forgiven or forgotten"),
+        sa.Column("failed_at", sa.DateTime(timezone=True), nullable=False, comment="When the last one was made"),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_sign_in_attempts")),
+        comment="Counted attempts to sign in: all web processes on all hosts wait together",
+    )
+    op.create_index("ix_sign_in_attempts_failed_at", "sign_in_attempts", ["failed_at"])
+    op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON sign_in_attempts TO {APP_ROLE}")
+
+
+def downgrade():
+    raise RuntimeError("The record of changes to users is never taken away; restore a backup instead.")
