@@ -59,7 +59,7 @@ BATCH_KINDS = ("monthly", "social_pension", "funeral", "supplementary")
 METHODS = ("cash", "bank", "wallet")
 PAYEE_KINDS = ("self", "guardian", "carer", "authorised", "organiser")
 OUTCOMES = ("paid", "unpaid", "to_recover")
-FINDINGS = ("matched", "extra", "wrong_amount", "duplicate", "dispute")
+FINDINGS = ("matched", "missing", "extra", "wrong_amount", "duplicate", "dispute")
 BUCKETS = ("owed", "with_agency", "paid", "unpaid", "carried", "stopped", "to_recover", "recovered")
 USER_CHANGES = ("created", "changed", "disabled", "enabled", "password_reset", "password_changed")
 REASON_CODES = (
@@ -925,6 +925,11 @@ class Packet(Scoped, Model):
             "next_attempt_at",
             postgresql_where=text("state IN ('queued', 'in_doubt')"),
         ),
+        Index(
+            "ix_packets_recall_due",
+            "next_attempt_at",
+            postgresql_where=text("recall_asked_at IS NOT NULL AND recall_delivered_at IS NULL"),
+        ),
         Index("ix_packets_area_path_id", "area_path", "id"),
         CheckConstraint("(body IS NULL) = (body_sha256 IS NULL)", name="body_has_its_hash"),
         CheckConstraint(
@@ -1137,7 +1142,7 @@ class SettlementRecord(Scoped, Model):
     )
     amount_vnd: Mapped[int] = vnd("Đồng the agency reports")
     reason_code: Mapped[str | None] = words("Reason of an unpaid line", nullable=True)
-    finding: Mapped[str] = words("matched, extra, wrong_amount, duplicate, dispute")
+    finding: Mapped[str] = words("matched, missing, extra, wrong_amount, duplicate, dispute")
     decided_outcome: Mapped[str | None] = words(
         "What a person decided; wins over the agency's word", nullable=True
     )
