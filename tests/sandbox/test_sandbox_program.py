@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,16 @@ def test_a_cut_line_carries_no_byte(
         else:
             with pytest.raises(end):
                 line.recv(100)
+
+
+def test_eight_deliveries_at_once_make_one_packet(program: Program, partner: Partner, agency: G2PAgency) -> None:
+    packet = partner.outgoing(partner.packet(some_lines(300)), program.port)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: agency.send(packet), range(8)))
+    assert len({answer.raw for answer in answers}) == 1
+    assert [found["code"] for found in program.get("/packets")["packets"]] == [CODE]
+    (seen,) = program.get("/messages")["messages"]
+    assert seen["times"] == 8
 
 
 def test_a_packet_that_does_not_match_is_a_signed_refusal(

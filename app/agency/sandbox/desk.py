@@ -16,6 +16,16 @@ from app.agency.sandbox.store import Line, Packet, Recall, Store
 LONGEST_EXTENSION_DAYS = 19
 LONGEST_REASON = 500
 
+STAGE_WORDS: dict[str, str] = {
+    "received": "Chờ đối chiếu",
+    "accepted": "Đã tiếp nhận",
+    "paying": "Đang chi trả",
+    "paid": "Đã chi trả xong",
+    "settled": "Đã gửi quyết toán",
+    "rejected": "Đã từ chối",
+    "refused": "Không khớp, đã trả lại",
+}
+
 Totals = dict[str, dict[str, int]]
 
 
@@ -189,7 +199,7 @@ class Desk:
     def _move(self, code: str, before: set[str], after: str) -> Packet:
         packet = self.packet(code)
         if packet.stage not in before:
-            raise ClerkRefused(f"Gói tin {code} đang ở trạng thái «{packet.stage}», không làm được việc này.")
+            raise ClerkRefused(f"Gói tin {code} «{STAGE_WORDS[packet.stage]}», không làm được việc này.")
         self._store.run("UPDATE packets SET stage = ?, changed_at = ? WHERE code = ?", after, stamp(self._now()), code)
         return packet
 

@@ -204,12 +204,13 @@ class SandboxPostOffice:
             "paying": ("auto_pay", self.desk.pay),
             "paid": ("auto_settle", self.desk.settle),
         }
+        wanted = {stage: step for stage, (name, step) in steps.items() if knob(self.store, name)}
+        if not wanted:
+            return 0
         ripe = self.clock() - timedelta(seconds=float(knob(self.store, "auto_after_s")))
         done = 0
-        for packet in self.store.packets():
-            name, step = steps.get(packet.stage, ("", None))
-            if step is None or not knob(self.store, name) or datetime.fromisoformat(packet.changed_at) > ripe:
-                continue
-            step(packet.code)
-            done += 1
+        for packet in self.store.packets_at(list(wanted)):
+            if datetime.fromisoformat(packet.changed_at) <= ripe:
+                wanted[packet.stage](packet.code)
+                done += 1
         return done

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from app.agency.envelope import VIETNAM
-from app.agency.sandbox.desk import ClerkRefused
+from app.agency.sandbox.desk import STAGE_WORDS, ClerkRefused
 from app.agency.sandbox.engine import SandboxPostOffice
 from app.agency.sandbox.knobs import KNOBS, STORM, Knob, KnobRefused, all_knobs, clear_faults, turn
 from app.agency.sandbox.paying import REASONS
@@ -23,17 +23,24 @@ from app.agency.sandbox.store import Packet
 CLERK = "buudien"
 PAGE_LINES = 100
 
+_LOOKS = {"received": "todo", "settled": "done", "rejected": "bad", "refused": "bad"}
 STAGES: dict[str, tuple[str, str]] = {
-    "received": ("Chờ đối chiếu", "todo"),
-    "accepted": ("Đã tiếp nhận", "ok"),
-    "paying": ("Đang chi trả", "ok"),
-    "paid": ("Đã chi trả xong", "ok"),
-    "settled": ("Đã gửi quyết toán", "done"),
-    "rejected": ("Đã từ chối", "bad"),
-    "refused": ("Không khớp, đã trả lại", "bad"),
+    **{stage: (words, _LOOKS.get(stage, "ok")) for stage, words in STAGE_WORDS.items()},
     "open": ("Chờ trả lời", "todo"),
     "agreed": ("Đã đồng ý", "ok"),
     "declined": ("Không đồng ý", "bad"),
+    "queued": ("Chờ gửi", "todo"),
+    "delivered": ("Đã gửi", "ok"),
+    "dropped": ("Bị thất lạc", "bad"),
+}
+
+KINDS: dict[str, str] = {
+    "accepted": "Tiếp nhận",
+    "rejected": "Từ chối",
+    "recall_declined": "Không đồng ý thu hồi",
+    "extension": "Xin gia hạn",
+    "settlement": "Quyết toán",
+    "status": "Trả lời câu hỏi",
 }
 
 OUTCOMES: dict[str, str] = {
@@ -83,11 +90,18 @@ def blueprint(office: SandboxPostOffice, login: Login) -> Blueprint:
     @pages.context_processor
     def words() -> dict[str, Any]:
         waiting = sum(1 for recall in office.store.recalls() if recall.stage == "open")
-        return {"stages": STAGES, "outcomes": OUTCOMES, "reasons": REASONS, "waiting_recalls": waiting}
+        return {
+            "stages": STAGES,
+            "kinds": KINDS,
+            "outcomes": OUTCOMES,
+            "reasons": REASONS,
+            "waiting_recalls": waiting,
+        }
 
     pages.add_app_template_filter(_money, "money")
     pages.add_app_template_filter(_number, "number")
     pages.add_app_template_filter(_moment, "moment")
+    pages.add_app_template_filter(_month, "month")
     pages.register_error_handler(HTTPException, shown_error)
     _sign_in_routes(pages, login)
     _packet_routes(pages, office)
@@ -266,3 +280,7 @@ def _money(value: int) -> str:
 
 def _moment(text: str) -> str:
     return datetime.fromisoformat(text).astimezone(VIETNAM).strftime("%d/%m/%Y %H:%M") if text else ""
+
+
+def _month(period: str) -> str:
+    return f"{period[4:]}/{period[:4]}" if len(period) == 6 and period.isdigit() else period

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 import threading
@@ -20,6 +21,7 @@ CREATE TABLE IF NOT EXISTS packets (
     reason_code TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS packets_of_a_list ON packets (list_code);
+CREATE INDEX IF NOT EXISTS packets_at_a_stage ON packets (stage);
 CREATE TABLE IF NOT EXISTS lines (
     packet_code TEXT NOT NULL REFERENCES packets (code), reference_id TEXT NOT NULL,
     position INTEGER NOT NULL, payee_name TEXT NOT NULL, payee_fa TEXT NOT NULL,
@@ -205,6 +207,14 @@ class Store:
     def packets(self) -> list[Packet]:
         """All packets, the newest first."""
         return [Packet(**dict(row)) for row in self.rows("SELECT * FROM packets ORDER BY rowid DESC")]
+
+    def packets_at(self, stages: list[str]) -> list[Packet]:
+        """The packets at any of these stages, the oldest first."""
+        found = self.rows(
+            "SELECT packets.* FROM packets JOIN json_each(?) ON stage = value ORDER BY packets.rowid",
+            json.dumps(stages),
+        )
+        return [Packet(**dict(row)) for row in found]
 
     def lines(self, code: str, *, limit: int = -1, offset: int = 0) -> list[Line]:
         """The lines of a packet in the order they were sent; `limit` -1 means all."""
