@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import string
 from datetime import timedelta
 from typing import Any
 
@@ -119,8 +120,10 @@ def test_one_changed_byte_of_the_body_is_noticed() -> None:
 
 def test_one_changed_character_of_the_signature_is_noticed() -> None:
     signature = by_hand()
+    last = len(signature) - 1
     for at in range(len(signature)):
-        for other in "AQgw":
+        # the last character holds four bits that decode to nothing: none of its other spellings may pass
+        for other in string.ascii_letters if at == last else "AQgw":
             if signature[at] != other:
                 with pytest.raises(SignatureInvalid):
                     verify(signature[:at] + other + signature[at + 1 :])
