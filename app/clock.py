@@ -14,9 +14,14 @@ LOCAL = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
 _shift: ContextVar[timedelta] = ContextVar("clock_shift", default=timedelta())
 
 
+def wall() -> datetime:
+    """The real instant, also where a test or a demo moves the clock: for signatures and for what goes on the wire."""
+    return datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251 - the one reader
+
+
 def now() -> datetime:
     """The present instant, aware, in UTC."""
-    return datetime.fromtimestamp(time.time(), UTC) + _shift.get()  # noqa: TID251 - the one reader
+    return wall() + _shift.get()
 
 
 def today() -> date:
@@ -28,7 +33,7 @@ def today() -> date:
 def at(day: date, hour: int = 9) -> Iterator[None]:
     """Within the block the clock starts at `hour`:00 local time of `day` and runs on from there."""
     wanted = datetime(day.year, day.month, day.day, hour, tzinfo=LOCAL)
-    token = _shift.set(wanted - datetime.fromtimestamp(time.time(), UTC))  # noqa: TID251 - the one reader
+    token = _shift.set(wanted - wall())
     try:
         yield
     finally:

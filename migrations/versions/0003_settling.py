@@ -36,3 +36,5 @@ def _allow_findings(findings):
         "ALTER TABLE settlement_records DROP CONSTRAINT ck_settlement_records_finding, "
         f"ADD CONSTRAINT ck_settlement_records_finding CHECK (finding IN ({findings}))"
     )
+    names = findings.replace("'", "")
+    op.execute(f"COMMENT ON COLUMN settlement_records.finding IS '{names}'")

@@ -1,0 +1,87 @@
+"""Payment settings as they hold in one area on one day, and the cut-off days that follow from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import date
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.errors import RuleBroken
+from app.rules import dates, deadlines
+
+_CALENDAR_MONTHS = 2
+"""Months of the holiday calendar read before a cut-off: a shift to a working day never goes further back."""
+
+
+class SettingMissing(RuleBroken):
+    """Chưa thiết lập ngày chốt cho địa bàn này."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """The settings in force; None where neither the area nor any area above it says anything."""
+
+    list_cutoff_day: int | None
+    settlement_cutoff_day: int | None
+    months_per_settlement: int | None
+    through_agency: bool | None
+    payment_day_from: int | None
+    payment_day_to: int | None
+    paying_level: str | None
+    shift_to_working_day: bool | None
+    unusual_change_percent: int | None
+
+
+_NEAREST = ", ".join(
+    f"(array_agg({field.name} ORDER BY length(area_path) DESC, valid_from DESC)"
+    f" FILTER (WHERE {field.name} IS NOT NULL))[1] AS {field.name}"
+    for field in fields(Effective)
+)
+
+
+def effective(session: Session, area_path: str, on: date) -> Effective:
+    """What holds in the area on that day: each value from the nearest area that has one, its latest row."""
+    row = session.execute(
+        text(
+            f"SELECT {_NEAREST} FROM payment_settings"
+            " WHERE starts_with(:path, area_path) AND valid_from <= :on"
+        ),
+        {"path": area_path, "on": on},
+    ).one()
+    return Effective(**row._mapping)
+
+
+def list_cutoff(session: Session, area_path: str, month: date) -> date:
+    """The cut-off day of the lists of `month`: in the month before. Raises SettingMissing."""
+    first = month.replace(day=1)
+    setting = effective(session, area_path, first)
+    return _cutoff(session, first, setting.list_cutoff_day, -1, shift=setting.shift_to_working_day)
+
+
+def settlement_cutoff(session: Session, area_path: str, month: date) -> date:
+    """The last day of the agency's settlement for `month`: in that month. Raises SettingMissing."""
+    first = month.replace(day=1)
+    setting = effective(session, area_path, first)
+    return _cutoff(session, first, setting.settlement_cutoff_day, 0, shift=setting.shift_to_working_day)
+
+
+def _cutoff(session: Session, month: date, day: int | None, month_offset: int, *, shift: bool | None) -> date:
+    if day is None:
+        raise SettingMissing
+    calendar = _calendar(session, dates.add_months(month, month_offset))
+
+    def is_day_off(asked: date) -> bool:
+        return not calendar.get(asked, asked.weekday() < 5)
+
+    return deadlines.cutoff(month, day, month_offset, is_day_off=is_day_off, shift_to_working_day=shift is not False)
+
+
+def _calendar(session: Session, month: date) -> dict[date, bool]:
+    """Days around `month` that are not what their weekday says: True for worked, False for off."""
+    rows = session.execute(
+        text("SELECT day, is_workday FROM holidays WHERE day >= :low AND day < :high"),
+        {"low": dates.add_months(month, -_CALENDAR_MONTHS), "high": dates.add_months(month, 1)},
+    )
+    return {row.day: row.is_workday for row in rows}
