@@ -1,8 +1,10 @@
-"""Commands of `flask`; each opens its own transaction and calls services."""
+"""The commands of `flask`, put together. Each lives in `app/commands/`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from app.commands import accounts, database, demo
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -10,3 +12,6 @@ if TYPE_CHECKING:
 
 def register(app: Flask) -> None:
     """Register every command."""
+    app.cli.add_command(demo.demo_group)
+    app.cli.add_command(database.load_reference)
+    accounts.register(app)
