@@ -44,10 +44,7 @@ _NEAREST = ", ".join(
 def effective(session: Session, area_path: str, on: date) -> Effective:
     """What holds in the area on that day: each value from the nearest area that has one, its latest row."""
     row = session.execute(
-        text(
-            f"SELECT {_NEAREST} FROM payment_settings"
-            " WHERE starts_with(:path, area_path) AND valid_from <= :on"
-        ),
+        text(f"SELECT {_NEAREST} FROM payment_settings WHERE starts_with(:path, area_path) AND valid_from <= :on"),
         {"path": area_path, "on": on},
     ).one()
     return Effective(**row._mapping)

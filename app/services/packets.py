@@ -1,0 +1,167 @@
+"""Packets as people send them: queue a locked list, withdraw what never left, ask the agency to give one back.
+
+What travels, when and with which outcome is in `sending`; what an agency's word does is in `answering`.
+"""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
+from app.models import Agency, AgencyContract, Packet, PayoutBatch
+from app.rules.actors import Actor, Role
+from app.rules.states import LIVE_PACKET_STATES
+from app.services import transitions
+
+CONNECTED_ADAPTERS = ("g2p",)
+"""Adapters that carry packets over a connection; the others are delivered by hand."""
+
+
+class NoAgency(RuleBroken):
+    """Danh sách %(code)s do đơn vị tự chi trả nên không gửi qua bưu điện."""
+
+
+class NotConnected(RuleBroken):
+    """Đơn vị chi trả %(agency)s chưa có kết nối để nhận gói tin. Hãy kiểm tra hợp đồng và địa chỉ kết nối."""
+
+
+class PacketUnderWay(RuleBroken):
+    """Danh sách %(code)s đang có gói tin %(packet)s chưa kết thúc. Hãy đề nghị bưu điện từ chối gói tin đó trước."""
+
+
+class NotCertainYet(RuleBroken):
+    """Chưa rõ bưu điện đã nhận gói tin %(code)s hay chưa. Hệ thống đang hỏi lại bưu điện; khi đã rõ mới rút lại được."""
+
+
+class RecallAlreadyAsked(RuleBroken):
+    """Đã đề nghị bưu điện từ chối gói tin %(code)s, đang chờ trả lời."""
+
+
+class NothingToRecall(RuleBroken):
+    """Gói tin %(code)s đã kết thúc nên không thể đề nghị từ chối."""
+
+
+class NotYoursToRecall(NotAllowed):
+    """Chỉ cán bộ bảo trợ xã hội hoặc lãnh đạo được đề nghị từ chối gói tin."""
+
+
+class ReasonMissing(BadInput):
+    """Phải ghi lý do đề nghị từ chối gói tin."""
+
+
+def queue(session: Session, batch_id: int, *, by: Actor) -> Packet:
+    """Gửi bưu điện: the list becomes sent and its packet waits for the scheduler, in one transaction.
+
+    Key and message id are fixed here, before the wire, and never made again (promise P1). Raises NotFound, NoAgency,
+    NotConnected, PacketUnderWay, and what `transitions.move` raises.
+    """
+    batch = _lock_batch(session, batch_id)
+    agency_id = _connected_agency(session, batch)
+    packets = list(session.scalars(select(Packet).where(Packet.batch_id == batch_id).order_by(Packet.version.desc())))
+    for packet in packets:
+        if packet.state in LIVE_PACKET_STATES:
+            raise PacketUnderWay(code=batch.code, packet=packet.code)
+    code = f"{batch.code}-V{batch.version}"
+    transitions.move(session, "batch", batch_id, "send", by=by, facts={"packet": code})
+    replaced = next((packet for packet in packets if packet.state in ("rejected", "refused")), None)
+    made = Packet(
+        code=code,
+        batch_id=batch_id,
+        agency_id=agency_id,
+        area_path=batch.area_path,
+        version=batch.version,
+        replaces_id=replaced.id if replaced else None,
+        message_id=f"{code}-{uuid4().hex[:12]}",
+        line_count=batch.line_count,
+        people_count=batch.people_count,
+        total_vnd=batch.total_vnd,
+        lines_sha256=batch.lines_sha256,
+        queued_by=by.username,
+        queued_at=clock.now(),
+    )
+    session.add(made)
+    session.flush()
+    transitions.created(session, "packet", [made.id], by=by, facts={made.id: {"total_vnd": made.total_vnd}})
+    return made
+
+
+def withdraw(session: Session, packet_id: int, *, by: Actor, because: str) -> Packet:
+    """Take back a packet that never left; its list is locked again and its next packet has the next version.
+
+    Raises NotCertainYet when a call may have reached the agency, else what `transitions.move` raises.
+    """
+    packet = lock(session, packet_id)
+    if packet.state == "in_doubt":
+        raise NotCertainYet(code=packet.code)
+    transitions.move(session, "packet", packet_id, "withdraw", by=by, because=because)
+    transitions.move(session, "batch", packet.batch_id, "withdraw", by=by, because=because)
+    session.get_one(PayoutBatch, packet.batch_id).version += 1
+    session.flush()
+    return packet
+
+
+def ask_recall(session: Session, packet_id: int, *, by: Actor, because: str) -> Packet:
+    """Đề nghị từ chối gói tin: a waiting packet is withdrawn at once; one the agency has is asked back by the scheduler.
+
+    The agency decides. After its no the request may be made again. Raises NotCertainYet, RecallAlreadyAsked,
+    NothingToRecall, NotYoursToRecall, ReasonMissing.
+    """
+    if not by.has(Role.CLERK, Role.SUPERVISOR):
+        raise NotYoursToRecall
+    reason = because.strip()
+    if not reason:
+        raise ReasonMissing(field="reason")
+    packet = lock(session, packet_id)
+    if packet.state == "queued":
+        return withdraw(session, packet_id, by=by, because=reason)
+    if packet.state == "in_doubt":
+        raise NotCertainYet(code=packet.code)
+    if packet.state not in ("received", "accepted"):
+        raise NothingToRecall(code=packet.code)
+    if packet.recall_asked_at is not None and packet.recall_answer is None:
+        raise RecallAlreadyAsked(code=packet.code)
+    session.execute(
+        text(
+            "UPDATE packets SET recall_asked_at = :now, recall_asked_by = :by, recall_reason = :reason,"
+            " recall_delivered_at = NULL, recall_answer = NULL, next_attempt_at = now(), lease_until = NULL WHERE id = :id"
+        ),
+        {"now": clock.now(), "by": by.username, "reason": reason, "id": packet_id},
+    )
+    session.refresh(packet)
+    return packet
+
+
+def lock(session: Session, packet_id: int) -> Packet:
+    """The packet as it is now, its row held until the transaction ends. Raises NotFound."""
+    found = session.scalars(
+        select(Packet).where(Packet.id == packet_id).with_for_update().execution_options(populate_existing=True)
+    ).one_or_none()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _lock_batch(session: Session, batch_id: int) -> PayoutBatch:
+    found = session.scalars(
+        select(PayoutBatch)
+        .where(PayoutBatch.id == batch_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _connected_agency(session: Session, batch: PayoutBatch) -> int:
+    if batch.agency_id is None:
+        raise NoAgency(code=batch.code)
+    agency = session.get_one(Agency, batch.agency_id)
+    contract = session.get(AgencyContract, batch.contract_id) if batch.contract_id is not None else None
+    if contract is None or contract.adapter not in CONNECTED_ADAPTERS or not agency.is_active or not agency.base_url:
+        raise NotConnected(agency=agency.name)
+    return agency.id
