@@ -101,7 +101,7 @@ __all__ = [
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _REFERENCE = re.compile(r"[A-Za-z0-9._/-]{1,64}")
-_ADDRESS = re.compile(r"[a-z][a-z_-]{0,19}:[^\s|@:]{1,64}@[a-z0-9][a-z0-9.-]{0,63}")
+_ADDRESS = re.compile(r"[a-z][a-z_-]{0,19}:[^\s|@:]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
 
 # A line's reason as the specification's own code, where it has one; ours travels in the line's meta.
 _SPEC_LINE_CODES = {"ACCOUNT_INVALID": "rjct.payee_fa.invalid", "WRONG_DATA": "rjct.reference_id.invalid"}
@@ -143,9 +143,7 @@ def disburse(head: PacketHead, lines: Iterable[PacketLine]) -> bytes:
         "line_set_sha256": head.line_set_sha256,
     }
     header = _encode(_request_header(head, "disburse", count, meta))
-    start = (
-        f'{{"header":{header},"message":{{"transaction_id":{_encode(head.transaction_id)},"disbursements":['
-    )
+    start = f'{{"header":{header},"message":{{"transaction_id":{_encode(head.transaction_id)},"disbursements":['
     return b"".join((start.encode(), body, b"]}}"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -67,6 +68,17 @@ def test_a_compressed_answer_is_read(agency: Agency, office: PostOffice, packet:
 
     office.acts = [zipped]
     assert agency.send(packet).kind == "received"
+
+
+def test_a_compressed_bomb_is_never_unpacked_whole(agency: Agency, office: PostOffice, packet: OutgoingPacket) -> None:
+    bomb = gzip.compress(b"0" * 300_000_000, 1)
+    office.acts = [lambda talk: talk.answer(200, bomb, {"Content-Encoding": "gzip"})]
+    tracemalloc.start()
+    try:
+        assert type(outcome(agency, packet)) is OutcomeUnknown
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_bytes_other_than_the_stored_ones_are_never_sent(

@@ -98,6 +98,12 @@ def test_only_the_lines_that_were_locked_are_built(
         messages.disburse(head_of(lines), spoil(lines))
 
 
+def test_a_reference_twice_is_never_built_even_if_it_was_locked_so(lines: list[PacketLine]) -> None:
+    doubled = [lines[0], *lines]
+    with pytest.raises(LinesDiffer, match="202611-1"):
+        messages.disburse(head_of(doubled), doubled)
+
+
 @pytest.mark.parametrize(
     "change",
     [
