@@ -70,9 +70,7 @@ ACK_CODES = frozenset(
     }
 )
 
-Meaning = Literal[
-    "received", "accepted", "rejected", "settled", "not_found", "recall_refused", "extension_asked"
-]
+Meaning = Literal["received", "accepted", "rejected", "settled", "not_found", "recall_refused", "extension_asked"]
 PacketState = Literal["received", "accepted", "rejected", "settled", "not_found"]
 _STATES: dict[str, PacketState] = {RCVD: "received", PDNG: "accepted", SUCC: "settled", RJCT: "rejected"}
 

@@ -15,9 +15,7 @@ class AgencyError(Exception):
     and the person's list, `retry_after_s` is what the agency asked us to wait, `raw` what it answered.
     """
 
-    def __init__(
-        self, code: str, text: str = "", *, retry_after_s: int | None = None, raw: bytes = b""
-    ) -> None:
+    def __init__(self, code: str, text: str = "", *, retry_after_s: int | None = None, raw: bytes = b"") -> None:
         super().__init__(f"{code}: {text}" if text else code)
         self.code = code
         self.text = text

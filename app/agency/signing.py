@@ -84,9 +84,7 @@ def sign(body: bytes, key: SigningKey, *, now: datetime) -> str:
     return _JWS.encode(body, key.private, algorithm=key.alg, headers=protected)
 
 
-def verify(
-    body: bytes, signature_header: str | None, trusted_keys: Mapping[str, TrustedKey], *, now: datetime
-) -> str:
+def verify(body: bytes, signature_header: str | None, trusted_keys: Mapping[str, TrustedKey], *, now: datetime) -> str:
     """The `kid` of the trusted key that signed these bytes within the last five minutes.
 
     Raises SignatureMissing, SignatureInvalid or SignatureStale. `alg` is never taken from the message

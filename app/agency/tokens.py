@@ -51,9 +51,7 @@ class TokenOffice:
         self.issuer = issuer
         self.lifetime_s = lifetime_s
 
-    def issue(
-        self, form: Mapping[str, str], authorization: str | None, *, now: datetime
-    ) -> dict[str, str | int]:
+    def issue(self, form: Mapping[str, str], authorization: str | None, *, now: datetime) -> dict[str, str | int]:
         """The JSON body of the token endpoint; credentials come by HTTP Basic or in the form."""
         if form.get("grant_type") != "client_credentials":
             raise TokenRefused("unsupported_grant_type", 400)
