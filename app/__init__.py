@@ -21,8 +21,8 @@ def create_app(settings: Settings | None = None, *, addresses: tuple[str, str] |
     run_on, migrate_on = addresses or embedded.addresses(settings)
     app = Flask(__name__)
     _configure(app, settings, run_on, migrate_on)
-    _install_extensions(app)
     _install_security(app)
+    _install_extensions(app)
     with app.app_context():
         _register_screens(app)
     _register_commands(app)
@@ -51,16 +51,16 @@ def _configure(app: Flask, settings: Settings, run_on: str, migrate_on: str) -> 
         FAB_CREATE_DB=False,
         FAB_UPDATE_PERMS=False,
         FAB_ADD_SECURITY_VIEWS=False,
+        FAB_ADD_MENU_API=False,
         FAB_API_SWAGGER_UI=False,
         FAB_API_MAX_PAGE_SIZE=200,
         FAB_PASSWORD_COMPLEXITY_ENABLED=False,
         AUTH_ROLE_ADMIN="central_admin",
         AUTH_ROLE_PUBLIC="public",
-        RATELIMIT_ENABLED=True,
-        RATELIMIT_STORAGE_URI="memory://",
-        AUTH_RATE_LIMITED=True,
-        AUTH_RATE_LIMIT="20 per minute",
+        RATELIMIT_ENABLED=False,
+        PERMANENT_SESSION_LIFETIME=8 * 3600,
         JWT_ACCESS_TOKEN_EXPIRES=1800,
+        JWT_REFRESH_TOKEN_EXPIRES=8 * 3600,
         WTF_CSRF_TIME_LIMIT=None,
     )
 
@@ -81,10 +81,11 @@ def _install_extensions(app: Flask) -> None:
 
 
 def _install_security(app: Flask) -> None:
-    from app import scope, security
+    """Before the extensions, so that who signed out meanwhile is sent to the sign-in page, not told about a token."""
+    from app import gate, scope
 
     scope.install()
-    security.install(app)
+    gate.install(app)
 
 
 def _register_screens(app: Flask) -> None:

@@ -1,25 +1,20 @@
-"""Who may do what: the permission table, the actor of a request. Nothing here renders or stores anything else.
+"""Who may do what: the permission table, and the actor a user is. Nothing here renders or stores anything else.
 
 The table is what a reviewer reads and what `flask sync-security` writes into Flask-AppBuilder's tables; a test fails
-when a view, action or menu entry is missing from it (docs/authorization.md is generated from it).
+when a route, action or menu entry is missing from it (docs/authorization.md is generated from it).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
-from flask import g
-from flask_login import current_user
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.extensions import become
 from app.rules.actors import NOBODY, PEOPLE, Actor, Role
-
-if TYPE_CHECKING:
-    from flask import Flask
+from app.rules.states import N_
 
 CLERK, ACCOUNTANT, SUPERVISOR = Role.CLERK, Role.ACCOUNTANT, Role.SUPERVISOR
 PROVINCE, CENTRAL, AUDITOR, AGENCY_USER = (
@@ -35,12 +30,6 @@ READERS = OFFICE | ADMINS | {AUDITOR}
 EVERYONE = READERS | {AGENCY_USER}
 NONE: frozenset[Role] = frozenset()
 
-GRANTABLE: Mapping[Role, frozenset[Role]] = {
-    PROVINCE: frozenset({CLERK, ACCOUNTANT, SUPERVISOR, AUDITOR, PROVINCE}),
-    CENTRAL: PEOPLE,
-}
-"""Roles an administrator may give: up to their own, and never what they do not hold authority over."""
-
 
 def reads(who: Iterable[Role]) -> dict[str, frozenset[Role]]:
     """List and show for `who`."""
@@ -52,20 +41,50 @@ def writes(who: Iterable[Role]) -> dict[str, frozenset[Role]]:
     return dict.fromkeys(("can_add", "can_edit"), frozenset(who))
 
 
-PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {}
+ASSETS: frozenset[str] = frozenset({"static", "appbuilder.static"})
+"""Endpoints of files without content of ours: style sheets, scripts, fonts."""
+
+PUBLIC: dict[str, str] = {
+    "SignIn.login": "the sign-in page",
+    "SignInApi.login": "signing in by REST: counted like the page",
+    "SignInApi.refresh": "checks the refresh token itself",
+    "LocaleView.index": "switches the language of the session",
+    "frame.choose_language": "switches the language of the session",
+}
+"""Endpoint -> why a stranger may reach it. Every other route demands a signed-in user (app/gate.py)."""
+
+SIGNED_IN: dict[str, str] = {
+    "SignIn.logout": "ends one's own session",
+    "UtilView.back": "leads back to the page before",
+    "frame.choose_month": "switches the month one looks at",
+}
+"""Endpoint -> why every signed-in user may reach it without a permission. It shows and changes no record."""
+
+PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
+    # --- Accounts (app/screens/sign_in.py, app/screens/users.py)
+    "OwnAccount": {"can_userinfo": EVERYONE, "can_password": EVERYONE},
+    "UserView": reads(ADMINS | {AUDITOR})
+    | writes(ADMINS)
+    | dict.fromkeys(("can_reset_password", "can_disable", "can_enable"), ADMINS),
+    "UserChangeView": reads(ADMINS | {AUDITOR}),
+}
 """View or API class name -> permission -> roles that hold it."""
 
-MENUS: dict[str, frozenset[Role]] = {}
+MENUS: dict[str, frozenset[Role]] = {
+    "Quản trị hệ thống": ADMINS | {AUDITOR},
+    "Quản lý người dùng": ADMINS | {AUDITOR},
+    "Nhật ký người dùng": ADMINS | {AUDITOR},
+}
 """Menu entry -> roles that see it."""
 
 ROLE_NAMES: dict[Role, str] = {
-    CLERK: "Cán bộ bảo trợ xã hội",
-    ACCOUNTANT: "Kế toán",
-    SUPERVISOR: "Lãnh đạo",
-    PROVINCE: "Quản trị tỉnh",
-    CENTRAL: "Quản trị trung ương",
-    AUDITOR: "Thanh tra, kiểm toán",
-    AGENCY_USER: "Cán bộ đơn vị chi trả",
+    CLERK: N_("Cán bộ bảo trợ xã hội"),
+    ACCOUNTANT: N_("Kế toán"),
+    SUPERVISOR: N_("Lãnh đạo"),
+    PROVINCE: N_("Quản trị tỉnh"),
+    CENTRAL: N_("Quản trị trung ương"),
+    AUDITOR: N_("Thanh tra, kiểm toán"),
+    AGENCY_USER: N_("Cán bộ đơn vị chi trả"),
 }
 
 
@@ -119,17 +138,3 @@ def sync(session: Session) -> None:
         " JOIN ab_role r ON r.name = w.role",
     ):
         session.execute(text(statement), rows)
-
-
-def install(app: Flask) -> None:
-    """Every request starts as nobody and becomes its user; nothing leaks into the thread's next request."""
-
-    @app.before_request
-    def begin() -> None:
-        become(NOBODY)
-        g.user = current_user
-        bool(current_user.is_authenticated)
-
-    @app.teardown_request
-    def end(_error: BaseException | None) -> None:
-        become(NOBODY)

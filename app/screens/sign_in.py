@@ -1,0 +1,145 @@
+"""The sign-in page, signing out, and what a user may do with their own account. Who may sign in is `app/accounts.py`."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import current_app, flash, g, make_response, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_appbuilder import BaseView, expose, has_access
+from flask_appbuilder.security.decorators import no_cache
+from flask_appbuilder.security.views import AuthDBView
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import logout_user
+from flask_wtf import FlaskForm
+from wtforms import PasswordField, StringField
+from wtforms.validators import DataRequired, EqualTo, Length
+
+from app.accounts import WrongCredentials, name_key_of
+from app.errors import BadInput
+from app.extensions import acting_as, current_actor, db, transaction
+from app.gate import safe_path, start_page
+from app.models import AppUser
+from app.rules.actors import SYSTEM
+from app.rules.passwords import FOR_A_NAME, LEAST_LENGTH, LEAST_LENGTH_DEMO, MOST_LENGTH
+from app.security import ROLE_NAMES, actor_of
+from app.services.accounts import attempts, issuing
+from app.services.accounts.attempts import TooManyAttempts
+
+log = logging.getLogger(__name__)
+
+
+class SignInForm(FlaskForm):
+    """User name and password."""
+
+    username = StringField(
+        _l("Tên đăng nhập"), validators=[DataRequired(_l("Hãy nhập tên đăng nhập.")), Length(max=128)]
+    )
+    password = PasswordField(
+        _l("Mật khẩu"), validators=[DataRequired(_l("Hãy nhập mật khẩu.")), Length(max=MOST_LENGTH)]
+    )
+
+
+class OwnPasswordForm(FlaskForm):
+    """The old password, and the new one twice."""
+
+    old = PasswordField(
+        _l("Mật khẩu hiện tại"), validators=[DataRequired(_l("Hãy nhập mật khẩu hiện tại.")), Length(max=MOST_LENGTH)]
+    )
+    new = PasswordField(_l("Mật khẩu mới"), validators=[DataRequired(_l("Hãy nhập mật khẩu mới."))])
+    again = PasswordField(
+        _l("Nhập lại mật khẩu mới"), validators=[EqualTo("new", _l("Hai lần nhập mật khẩu mới không giống nhau."))]
+    )
+
+
+class SignIn(AuthDBView):
+    """Đăng nhập, đăng xuất."""
+
+    route_base = ""
+    login_template = "accounts/sign_in.html"
+
+    @expose("/login/", methods=["GET", "POST"])
+    @no_cache
+    def login(self) -> ResponseReturnValue:
+        """The sign-in page; leads on to `next` within this site, or to the first page."""
+        target = safe_path(request.args.get("next", "")) or start_page()
+        if g.user.is_authenticated:
+            return redirect(target, 303)
+        form, refused, status = SignInForm(), "", 200
+        if form.validate_on_submit():
+            try:
+                user = self.appbuilder.sm.sign_in(form.username.data, form.password.data)
+            except (WrongCredentials, TooManyAttempts) as error:
+                refused, status = error.message, error.status
+            else:
+                self.appbuilder.sm.open_session(user)
+                return redirect(target, 303)
+        return make_response(
+            self.render_template(self.login_template, title=_("Đăng nhập"), form=form, refused=refused), status
+        )
+
+    @expose("/logout/", methods=["POST"])
+    def logout(self) -> ResponseReturnValue:
+        """End the session of this browser; a link from elsewhere cannot, since it is no GET."""
+        language = session.get("locale")
+        logout_user()
+        session.clear()
+        if language:
+            session["locale"] = language
+        return redirect(url_for("SignIn.login"), 303)
+
+
+class OwnAccount(BaseView):
+    """Tài khoản của tôi."""
+
+    route_base = "/account"
+    default_view = "userinfo"
+
+    @expose("/")
+    @has_access
+    def userinfo(self) -> ResponseReturnValue:
+        """Who I am to the program: names, area, agency, roles. Changed by the administrator who issued the account."""
+        user = db.session.get_one(AppUser, g.user.id)
+        roles = [ROLE_NAMES[role] for role in ROLE_NAMES if role in actor_of(user).roles]
+        return self._page("accounts/own_account.html", _("Tài khoản của tôi"), user=user, roles=roles)
+
+    @expose("/password", methods=["GET", "POST"])
+    @has_access
+    @no_cache
+    def password(self) -> ResponseReturnValue:
+        """Change my password: asks the old one, and ends my sessions on other computers."""
+        form = OwnPasswordForm()
+        if form.validate_on_submit():
+            try:
+                session["sv"] = self._change(form.old.data, form.new.data)
+            except BadInput as error:
+                form[error.field or "new"].errors = [error.message]
+            except TooManyAttempts as error:
+                form.old.errors = [error.message]
+            else:
+                flash(_("Đã đổi mật khẩu. Các phiên đăng nhập khác của bạn đã kết thúc."), "success")
+                return redirect(url_for("OwnAccount.userinfo"), 303)
+        least = LEAST_LENGTH_DEMO if _demo() else LEAST_LENGTH
+        return self._page("accounts/own_password.html", _("Đổi mật khẩu"), form=form, least=least)
+
+    def _change(self, old: str, new: str) -> int:
+        """The old password is guessed no faster here than on the sign-in page: both count under the same name."""
+        key = name_key_of(g.user.username)
+        with acting_as(SYSTEM), transaction() as opened:
+            attempts.claim(opened, key, FOR_A_NAME)
+        with transaction() as opened:
+            version = issuing.change_own_password(opened, g.user.id, old, new, by=current_actor(), demo=_demo())
+        with acting_as(SYSTEM), transaction() as opened:
+            attempts.forgive(opened, key)
+        log.info("password changed", extra={"user_id": g.user.id})
+        return version
+
+    def _page(self, template: str, title: str, **facts: Any) -> ResponseReturnValue:
+        status = 422 if "form" in facts and facts["form"].errors else 200
+        return make_response(self.render_template(template, title=title, **facts), status)
+
+
+def _demo() -> bool:
+    return bool(current_app.config["CHITRA"].demo)
