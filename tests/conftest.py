@@ -20,6 +20,7 @@ from app import create_app, embedded, security
 from app.extensions import acting_as, db, transaction
 from app.rules.actors import SYSTEM
 from app.services import reference
+from tests.browsing import Browser
 
 KEEP = {
     "alembic_version", "areas", "area_predecessors", "benefit_types", "benefit_rates", "holidays",
@@ -80,7 +81,8 @@ def _passed_on() -> dict[str, str]:
 def app(settings: config.Settings, addresses: tuple[str, str]) -> Flask:
     """The migrated program with reference data and roles."""
     app = create_app(settings, addresses=addresses)
-    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    app.test_client_class = Browser
     with app.app_context():
         upgrade()
         _engines.append(db.engine)
@@ -109,10 +111,9 @@ def session(database: Flask) -> Iterator[Session]:
 
 
 @pytest.fixture
-def client(database: Flask) -> Iterator[FlaskClient]:
+def client(database: Flask) -> FlaskClient:
     """A browser-like client that is nobody yet."""
-    with database.test_client() as opened:
-        yield opened
+    return database.test_client()
 
 
 @pytest.fixture(scope="session")
