@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import select
 import socket
 import ssl
 import struct
@@ -77,6 +78,11 @@ class Talk:
     def reset(self) -> None:
         self.line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.line.close()
+
+    def reset_unread(self) -> None:
+        """Once bytes have arrived, and without reading any of them."""
+        select.select([self.line], [], [], 10)
+        self.reset()
 
     def hang(self) -> None:
         self.office.over.wait(20)

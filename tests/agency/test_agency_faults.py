@@ -296,8 +296,19 @@ def test_a_reset_before_the_packet_was_read_is_unknown(
 ) -> None:
     """TCP was up: the far side's kernel may hold our bytes although its program never read them."""
     warm(agency, office, packet)
-    office.before_reading = Talk.reset
+    office.before_reading = Talk.reset_unread
     assert type(outcome(agency, packet)) is OutcomeUnknown
+
+
+def test_a_reset_at_the_door_is_never_taken_for_a_refusal(
+    agency: Agency, office: PostOffice, packet: OutgoingPacket
+) -> None:
+    """The reset may overtake the end of our connecting: then nothing left, else the outcome is unknown."""
+    warm(agency, office, packet)
+    office.before_reading = Talk.reset
+    for _ in range(20):
+        assert type(outcome(agency, packet)) in (NotSent, OutcomeUnknown)
+    assert office.packets() == []
 
 
 def test_a_far_side_that_never_reads_is_unknown_at_the_deadline(agency: Agency, office: PostOffice) -> None:
