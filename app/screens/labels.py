@@ -1,0 +1,57 @@
+"""Labels of columns that many screens show, so that one thing has one name everywhere. A view may say otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+COMMON: dict[str, Any] = {
+    "id": _l("Số"),
+    "code": _l("Mã"),
+    "name": _l("Tên"),
+    "name_fold": _l("Tên"),
+    "full_name": _l("Họ tên"),
+    "area": _l("Địa bàn"),
+    "agency": _l("Đơn vị chi trả"),
+    "agency.name": _l("Đơn vị chi trả"),
+    "period": _l("Kỳ chi trả"),
+    "period.month": _l("Kỳ chi trả"),
+    "month": _l("Tháng"),
+    "kind": _l("Loại"),
+    "state": _l("Trạng thái"),
+    "status": _l("Tình trạng"),
+    "batch": _l("Danh sách"),
+    "batch_kind": _l("Loại danh sách"),
+    "beneficiary": _l("Đối tượng"),
+    "beneficiary_code": _l("Mã đối tượng"),
+    "benefit_type": _l("Nhóm đối tượng hưởng"),
+    "benefit_type.name": _l("Nhóm đối tượng hưởng"),
+    "birth": _l("Ngày sinh"),
+    "sex": _l("Giới tính"),
+    "hamlet": _l("Thôn, tổ dân phố"),
+    "address": _l("Địa chỉ"),
+    "phone": _l("Điện thoại"),
+    "id_number": _l("Số CCCD"),
+    "payee": _l("Người nhận"),
+    "payee_name": _l("Người nhận"),
+    "method": _l("Hình thức chi trả"),
+    "account_no": _l("Số tài khoản"),
+    "amount_vnd": _l("Số tiền"),
+    "benefit_vnd": _l("Trợ cấp"),
+    "arrears_vnd": _l("Truy lĩnh"),
+    "carried_vnd": _l("Mang sang"),
+    "withheld_vnd": _l("Khấu trừ"),
+    "total_vnd": _l("Tổng cộng"),
+    "people_count": _l("Số người"),
+    "line_count": _l("Số dòng"),
+    "coefficient": _l("Hệ số"),
+    "valid_from": _l("Từ ngày"),
+    "valid_to": _l("Đến ngày"),
+    "legal_basis": _l("Căn cứ pháp lý"),
+    "reason": _l("Lý do"),
+    "is_active": _l("Đang dùng"),
+    "row_version": _l("Lần lưu"),
+    "created_at": _l("Tạo lúc"),
+    "changed_at": _l("Sửa lúc"),
+}
