@@ -1,0 +1,1 @@
+"""Settlements: what agencies report about a packet's lines, what people decide, and the lock that writes it down."""

@@ -1,0 +1,177 @@
+"""Applying settlement messages: entries are kept as said, records are what the set of entries adds up to (promise P6).
+
+Neither order nor repetition of messages changes a record: every merge computes the references it touches from all of
+their entries. A contradiction becomes a dispute, which a person decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask_babel import gettext as _
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.agency.messages import RECOVER, Callback, ControlTotals, LineFault, LineStatus
+from app.models import REASON_CODES, Settlement
+from app.rules import dates
+from app.rules.actors import Actor
+from app.services import extensions, transitions
+from app.services.settlements import reports
+
+FAULTS_SHOWN = 5
+
+# One statement that reads arrays: a row-level policy forbids COPY into the table itself.
+_KEEP = text(
+    "INSERT INTO settlement_entries (settlement_id, inbox_id, area_path, reference, outcome, amount_vnd, reason_code,"
+    " happened_at)"
+    " SELECT :settlement, :inbox, :path, u.reference, u.outcome, u.amount_vnd, nullif(u.reason_code, ''), u.happened_at"
+    "   FROM unnest(CAST(:references AS text[]), CAST(:outcomes AS text[]), CAST(:amounts AS bigint[]),"
+    "               CAST(:reasons AS text[]), CAST(:moments AS timestamptz[]))"
+    "        AS u(reference, outcome, amount_vnd, reason_code, happened_at)"
+)
+
+_MERGE = text("""
+WITH said AS MATERIALIZED (
+    SELECT reference, bool_or(outcome = 'paid') AS paid, bool_or(outcome = 'unpaid') AS unpaid,
+           bool_or(outcome = 'to_recover') AS recover, min(amount_vnd) AS low, max(amount_vnd) AS high,
+           count(*) > count(DISTINCT inbox_id) AS repeated,
+           min(CASE WHEN reason_code = ANY(:codes) THEN reason_code WHEN reason_code IS NOT NULL THEN 'OTHER' END)
+               FILTER (WHERE outcome <> 'paid') AS reason_code
+      FROM settlement_entries
+     WHERE settlement_id = :settlement
+       AND reference IN (SELECT reference FROM settlement_entries WHERE inbox_id = :inbox)
+     GROUP BY reference
+), sent AS MATERIALIZED (
+    SELECT id, reference, area_path, total_vnd FROM payout_lines WHERE batch_id = :batch AND live AND total_vnd > 0
+), merged AS (
+    INSERT INTO settlement_records AS r (settlement_id, line_id, agency_id, area_path, reference, outcome, amount_vnd,
+        reason_code, finding)
+    SELECT :settlement, l.id, :agency, coalesce(l.area_path, :path), s.reference,
+           CASE WHEN s.unpaid AND (s.paid OR s.recover) THEN NULL WHEN s.recover THEN 'to_recover'
+                WHEN s.paid THEN 'paid' ELSE 'unpaid' END,
+           CASE WHEN s.high = l.total_vnd THEN s.low ELSE s.high END,
+           s.reason_code,
+           CASE WHEN l.id IS NULL THEN 'extra' WHEN s.unpaid AND (s.paid OR s.recover) THEN 'dispute'
+                WHEN s.low <> l.total_vnd OR s.high <> l.total_vnd THEN 'wrong_amount'
+                WHEN s.repeated THEN 'duplicate' ELSE 'matched' END
+      FROM said s LEFT JOIN sent l ON l.reference = s.reference
+    ON CONFLICT (settlement_id, reference) DO UPDATE SET outcome = excluded.outcome, amount_vnd = excluded.amount_vnd,
+        reason_code = excluded.reason_code, finding = excluded.finding
+     WHERE (r.outcome, r.amount_vnd, r.reason_code, r.finding)
+           IS DISTINCT FROM (excluded.outcome, excluded.amount_vnd, excluded.reason_code, excluded.finding)
+    RETURNING id, decided_outcome
+)
+SELECT id FROM merged WHERE decided_outcome IS NOT NULL
+""")
+
+# A decision was made on what was known then. Words that come later and say something else ask the person again.
+_REOPEN = text(
+    "UPDATE settlement_records SET decided_outcome = NULL, decided_reason = NULL, decided_by = NULL, decided_at = NULL"
+    " WHERE id = ANY(:ids) AND (outcome IS NULL OR finding NOT IN ('matched', 'duplicate')"
+    "    OR outcome <> CASE decided_outcome WHEN 'unpaid_stopped' THEN 'unpaid' ELSE decided_outcome END)"
+    " RETURNING reference"
+)
+
+_MISSING = text(
+    "INSERT INTO settlement_records (settlement_id, line_id, agency_id, area_path, reference, finding)"
+    " SELECT :settlement, l.id, :agency, l.area_path, l.reference, 'missing' FROM payout_lines l"
+    "  WHERE l.batch_id = :batch AND l.live AND l.total_vnd > 0 AND NOT EXISTS ("
+    "    SELECT 1 FROM settlement_records r WHERE r.settlement_id = :settlement AND r.reference = l.reference)"
+)
+
+
+def apply(session: Session, packet_id: int, inbox_id: int, callback: Callback, *, by: Actor) -> str | None:
+    """Apply one part of a settlement of an accepted packet; returns what a person should know of it, if anything."""
+    settlement = _lock(session, packet_id)
+    part = callback.head.settlement
+    assert part is not None and part.part > 0, "inbox looked"
+    _keep(session, settlement, inbox_id, callback.lines)
+    reopened = _merge(session, settlement, inbox_id)
+    said = ControlTotals.of(callback.lines)
+    settlement.reported = reports.add(settlement.reported, part, said, len(callback.faults))
+    leading = reports.read(settlement.reported)[-1]
+    settlement.parts_expected, settlement.parts_received = leading.parts_expected, leading.parts_received
+    settlement.last_message_at = clock.now()
+    session.flush()
+    if leading.complete:
+        session.execute(_MISSING, _facts(settlement))
+    _move(session, settlement, complete=leading.complete, by=by)
+    notes = [_late(session, settlement), *_faults(callback.faults), _asked_again(reopened)]
+    return " ".join(note for note in notes if note) or None
+
+
+def _lock(session: Session, packet_id: int) -> Settlement:
+    return session.scalars(
+        select(Settlement)
+        .where(Settlement.packet_id == packet_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def _facts(settlement: Settlement) -> dict[str, object]:
+    return {
+        "settlement": settlement.id,
+        "batch": settlement.batch_id,
+        "agency": settlement.agency_id,
+        "path": settlement.area_path,
+    }
+
+
+def _keep(session: Session, settlement: Settlement, inbox_id: int, lines: Sequence[LineStatus]) -> None:
+    session.execute(
+        _KEEP,
+        {
+            "settlement": settlement.id,
+            "inbox": inbox_id,
+            "path": settlement.area_path,
+            "references": [line.reference for line in lines],
+            "outcomes": ["to_recover" if line.outcome == RECOVER else line.outcome for line in lines],
+            "amounts": [line.amount_vnd for line in lines],
+            "reasons": [line.reason_code for line in lines],
+            "moments": [line.at for line in lines],
+        },
+    )
+
+
+def _merge(session: Session, settlement: Settlement, inbox_id: int) -> list[str]:
+    """References whose decision has to be made again."""
+    facts = _facts(settlement) | {"inbox": inbox_id, "codes": list(REASON_CODES)}
+    decided = list(session.execute(_MERGE, facts).scalars())
+    return sorted(session.execute(_REOPEN, {"ids": decided}).scalars()) if decided else []
+
+
+def _move(session: Session, settlement: Settlement, *, complete: bool, by: Actor) -> None:
+    if settlement.state in ("waiting", "partial"):
+        facts = {"parts_received": settlement.parts_received, "parts_expected": settlement.parts_expected}
+        name = "receive_all" if complete else "receive_part"
+        transitions.move(session, "settlement", settlement.id, name, by=by, facts=facts)
+
+
+def _late(session: Session, settlement: Settlement) -> str | None:
+    due = extensions.due_on(session, settlement.id)
+    if clock.today() <= due:
+        return None
+    return str(_("Quyết toán đến sau hạn %(due)s.", due=dates.format_date(due)))
+
+
+def _faults(faults: Sequence[LineFault]) -> list[str]:
+    if not faults:
+        return []
+    shown = "; ".join(f"{fault.position} {fault.reference} {fault.text}" for fault in faults[:FAULTS_SHOWN])
+    return [str(_("%(count)s dòng không đọc được: %(lines)s.", count=len(faults), lines=shown))]
+
+
+def _asked_again(references: Sequence[str]) -> str | None:
+    if not references:
+        return None
+    shown = ", ".join(references[:FAULTS_SHOWN])
+    return str(
+        _(
+            "%(count)s dòng đã được quyết định phải xem lại vì bưu điện báo khác: %(lines)s.",
+            count=len(references),
+            lines=shown,
+        )
+    )
