@@ -23,8 +23,7 @@ def create_app(settings: Settings | None = None, *, addresses: tuple[str, str] |
     _configure(app, settings, run_on, migrate_on)
     _install_security(app)
     _install_extensions(app)
-    with app.app_context():
-        _register_screens(app)
+    _register_screens(app)
     _register_commands(app)
     return app
 
@@ -89,23 +88,25 @@ def _install_security(app: Flask) -> None:
 
 
 def _register_screens(app: Flask) -> None:
+    """Screens are imported outside the context: a lazy text asked for its truth inside would look for Babel too early."""
     from flask_appbuilder import AppBuilder
 
     from app import api, views, web
     from app.accounts import AccountManager
     from app.extensions import db
 
-    web.install(app)
-    appbuilder = AppBuilder(
-        app,
-        db.session,
-        security_manager_class=AccountManager,
-        indexview=views.Home,
-        base_template="chitra/base.html",
-        update_perms=False,
-    )
-    views.register(appbuilder)
-    api.register(appbuilder)
+    with app.app_context():
+        web.install(app)
+        appbuilder = AppBuilder(
+            app,
+            db.session,
+            security_manager_class=AccountManager,
+            indexview=views.Home,
+            base_template="chitra/base.html",
+            update_perms=False,
+        )
+        views.register(appbuilder)
+        api.register(appbuilder)
 
 
 def _register_commands(app: Flask) -> None:

@@ -54,6 +54,7 @@ PUBLIC: dict[str, str] = {
 """Endpoint -> why a stranger may reach it. Every other route demands a signed-in user (app/gate.py)."""
 
 SIGNED_IN: dict[str, str] = {
+    "Home.index": "leads to the first page of one's role",
     "SignIn.logout": "ends one's own session",
     "UtilView.back": "leads back to the page before",
     "frame.choose_month": "switches the month one looks at",
@@ -65,7 +66,7 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "OwnAccount": {"can_userinfo": EVERYONE, "can_password": EVERYONE},
     "UserView": reads(ADMINS | {AUDITOR})
     | writes(ADMINS)
-    | dict.fromkeys(("can_reset_password", "can_disable", "can_enable"), ADMINS),
+    | dict.fromkeys(("reset_password", "disable", "enable"), ADMINS),
     "UserChangeView": reads(ADMINS | {AUDITOR}),
 }
 """View or API class name -> permission -> roles that hold it."""

@@ -63,7 +63,7 @@ def issue(username: str, *roles: Role, area: str = HANOI, agency: int | None = N
     """An account, issued by the system."""
     filled = account(*roles, area=area, agency=agency)
     with system() as session:
-        return issuing.create(session, username, filled, SECRET, by=SYSTEM)
+        return int(issuing.create(session, username, filled, SECRET, by=SYSTEM).id)
 
 
 def actor(username: str) -> Actor:

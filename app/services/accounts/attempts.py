@@ -39,19 +39,16 @@ def claim(session: Session, key: str, patience: Patience) -> None:
         ),
         {"key": key, "now": now},
     )
-    failures, failed_at = (
-        session.execute(
-            text("SELECT failures, failed_at FROM sign_in_attempts WHERE key = :key FOR UPDATE"), {"key": key}
-        )
-        .one()
-        ._tuple()
-    )
-    wait = wait_left(failures, failed_at, now=now, patience=patience)
+    counted = session.execute(
+        text("SELECT failures, failed_at FROM sign_in_attempts WHERE key = :key FOR UPDATE"), {"key": key}
+    ).one()
+    wait = wait_left(counted.failures, counted.failed_at, now=now, patience=patience)
     if wait:
         raise TooManyAttempts(wait)
+    before = still_counting(counted.failures, since=now - counted.failed_at, patience=patience)
     session.execute(
         text("UPDATE sign_in_attempts SET failures = :failures, failed_at = :now WHERE key = :key"),
-        {"key": key, "now": now, "failures": still_counting(failures, since=now - failed_at, patience=patience) + 1},
+        {"key": key, "now": now, "failures": before + 1},
     )
 
 

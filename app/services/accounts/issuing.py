@@ -71,8 +71,10 @@ class Account:
     roles: frozenset[Role]
 
 
-def create(session: Session, username: str, account: Account, password: str, *, by: Actor, demo: bool = False) -> int:
-    """Issue an account and return its key.
+def create(
+    session: Session, username: str, account: Account, password: str, *, by: Actor, demo: bool = False
+) -> AppUser:
+    """Issue an account.
 
     Raises BadInput with the field, UsernameTaken, EmailTaken, NotYourArea, NotYourRole.
     """
@@ -102,7 +104,7 @@ def create(session: Session, username: str, account: Account, password: str, *, 
     _set_roles(session, user.id, account.roles)
     session.refresh(user)
     _record(session, user, "created", before={}, after=_facts(session, user), by=by)
-    return int(user.id)
+    return user
 
 
 def change(session: Session, user_id: int, account: Account, *, by: Actor, seen_version: int | None = None) -> None:
@@ -196,15 +198,14 @@ def roles_of(session: Session, user_id: int) -> frozenset[Role]:
     return frozenset(known[name] for (name,) in rows if name in known)
 
 
-def manages(by: Actor, user_id: int, roles: Collection[Role], area_path: str | None) -> bool:
-    """True when `by` may change the user: another one, in their area or below, holding nothing they could not give."""
-    return (
-        user_id != by.user_id
-        and area_path is not None
-        and by.may_see(area_path)
-        and bool(grantable(by.roles))
-        and frozenset(roles) <= grantable(by.roles)
-    )
+def demand_managed(user: AppUser, roles: Collection[Role], *, by: Actor) -> None:
+    """Raise unless `by` may change a user who holds `roles`: OwnAccount, NotYourArea, NotYourRole."""
+    if user.id == by.user_id:
+        raise OwnAccount
+    if user.area_path is None or not by.may_see(user.area_path):
+        raise NotYourArea
+    if not grantable(by.roles) or not frozenset(roles) <= grantable(by.roles):
+        raise NotYourRole
 
 
 def _managed(session: Session, user_id: int, *, by: Actor) -> AppUser:
@@ -216,10 +217,7 @@ def _managed(session: Session, user_id: int, *, by: Actor) -> AppUser:
     ).one_or_none()
     if user is None:
         raise NotFound
-    if user_id == by.user_id:
-        raise OwnAccount
-    if not manages(by, user_id, roles_of(session, user_id), user.area_path):
-        raise NotYourRole
+    demand_managed(user, roles_of(session, user_id), by=by)
     return user
 
 
