@@ -100,7 +100,7 @@ def create(
         with session.begin_nested():
             session.add(user)
     except IntegrityError as error:
-        raise _taken(error) from error
+        raise _taken(error, values["email"]) from error
     _set_roles(session, user.id, account.roles)
     session.refresh(user)
     _record(session, user, "created", before={}, after=_facts(session, user), by=by)
@@ -117,7 +117,8 @@ def change(session: Session, user_id: int, account: Account, *, by: Actor, seen_
         raise Stale
     area = _check(session, account, by=by)
     before = _facts(session, user)
-    for name, value in _texts(account, user.username).items():
+    values = _texts(account, user.username)
+    for name, value in values.items():
         setattr(user, name, value)
     user.area_id, user.area, user.agency_id = area.id, area, account.agency_id
     user.row_version += 1
@@ -126,7 +127,7 @@ def change(session: Session, user_id: int, account: Account, *, by: Actor, seen_
         with session.begin_nested():
             session.flush()
     except IntegrityError as error:
-        raise _taken(error) from error
+        raise _taken(error, values["email"]) from error
     _set_roles(session, user_id, account.roles)
     session.refresh(user)
     after = _facts(session, user)
@@ -249,11 +250,12 @@ def _texts(account: Account, username: str) -> dict[str, str]:
     return values | {"email": email or username + NO_EMAIL}
 
 
-def _taken(error: IntegrityError) -> BadInput:
+def _taken(error: IntegrityError, email: str) -> BadInput:
+    """What is taken; without an address of one's own, the one that stands for none is the user name again."""
     constraint = getattr(getattr(error.orig, "diag", None), "constraint_name", "") or ""
-    if "email" in constraint:
+    if "email" in constraint and not email.endswith(NO_EMAIL):
         return EmailTaken(field="email")
-    if "username" in constraint:
+    if "email" in constraint or "username" in constraint:
         return UsernameTaken(field="username")
     raise error
 
