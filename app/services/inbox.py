@@ -115,7 +115,7 @@ def apply_next() -> bool:
         claimed = session.execute(
             text(
                 "UPDATE inbox SET attempts = attempts + 1,"
-                " lease_until = clock_timestamp() + make_interval(secs => :lease) WHERE id IN ("
+                " lease_until = clock_timestamp() + make_interval(secs => :lease) WHERE id = ("
                 " SELECT id FROM inbox WHERE outcome IS NULL"
                 " AND (lease_until IS NULL OR lease_until < clock_timestamp())"
                 " ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, attempts"

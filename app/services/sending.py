@@ -116,7 +116,7 @@ def _take(session: Session, due: str) -> Packet | None:
     packet_id = session.execute(
         text(
             "UPDATE packets SET lease_until = clock_timestamp() + make_interval(secs => :lease), attempts = attempts + 1"
-            " WHERE id IN ("
+            " WHERE id = ("
             f" SELECT id FROM packets WHERE {due} AND next_attempt_at <= clock_timestamp()"
             " AND (lease_until IS NULL OR lease_until < clock_timestamp())"
             " ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id"
