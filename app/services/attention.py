@@ -1,0 +1,258 @@
+"""What needs a person: trouble with lists, packets and settlements, people unpaid for months, what waits for approval.
+
+Everything is counted in one statement for any number of areas, each kind with the page that shows it. Nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.rules import dates
+from app.rules.actors import Actor, Role, bounds_of
+from app.rules.states import BATCH, EXTENSION, N_
+from app.services.settlements import arithmetic, reports
+
+SUSPEND_AFTER = 3
+"""Unpaid periods in a row that are a legal ground to suspend; people are told of it from the second on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of trouble: its words, and where one of it and several of it are shown."""
+
+    name: str
+    label: str
+    advice: str
+    one: str
+    several: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        "returned",
+        N_("Danh sách bị bưu điện trả lại"),
+        N_("Xem lý do, mở lại danh sách, sửa rồi gửi phiên bản mới."),
+        "BatchView.show",
+        "BatchView.list",
+        {"_flt_0_state": "returned"},
+    ),
+    Kind(
+        "in_doubt",
+        N_("Gói tin chưa rõ bưu điện đã nhận hay chưa"),
+        N_("Hệ thống đang tự hỏi lại. Nếu kéo dài, hãy gọi bưu điện."),
+        "PacketView.show",
+        "PacketView.list",
+        {"_flt_0_state": "in_doubt"},
+    ),
+    Kind(
+        "undecided",
+        N_("Dòng quyết toán có chênh lệch chưa có quyết định"),
+        N_("Xem từng dòng và quyết định kết quả trước khi chốt quyết toán."),
+        "SettlementView.show",
+        "SettlementView.list",
+    ),
+    Kind(
+        "untied",
+        N_("Quyết toán có tổng số không khớp"),
+        N_("Đối chiếu với bưu điện; quyết toán chưa khớp không chốt được."),
+        "SettlementView.show",
+        "SettlementView.list",
+    ),
+    Kind(
+        "extension",
+        N_("Đề nghị gia hạn chờ quyết định"),
+        N_("Lãnh đạo đồng ý hoặc không đồng ý gia hạn."),
+        "SettlementView.show",
+        "SettlementView.list",
+    ),
+    Kind(
+        "blocking",
+        N_("Lỗi phải xử lý trước khi duyệt danh sách"),
+        N_("Sửa hồ sơ rồi lập lại danh sách, hoặc đưa người có lỗi ra khỏi danh sách."),
+        "BatchView.findings",
+        "BatchView.list",
+        {"_flt_0_state": "draft"},
+    ),
+    Kind(
+        "streak",
+        N_("Người chưa nhận tiền từ hai kỳ liên tiếp trở lên"),
+        N_("Liên hệ gia đình; ba kỳ liên tiếp là căn cứ để xem xét tạm dừng."),
+        "Home.streaks",
+        "Home.streaks",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """So many of one kind of trouble, and the page that shows them."""
+
+    kind: Kind
+    count: int
+    endpoint: str
+    args: dict[str, Any]
+
+
+_COUNTS = """
+SELECT 'returned' AS kind, count(*) AS n, count(*) AS places, min(id) AS id FROM payout_batches
+ WHERE state = 'returned' AND area_path >= :low AND area_path < :high
+UNION ALL
+SELECT 'in_doubt', count(*), count(*), min(id) FROM packets
+ WHERE state = 'in_doubt' AND area_path >= :low AND area_path < :high
+   AND (last_error IS NOT NULL OR lease_until IS NULL OR lease_until < now())
+UNION ALL
+SELECT 'undecided', count(*), count(DISTINCT s.id), min(s.id) FROM settlements s
+  JOIN settlement_records r ON r.settlement_id = s.id
+ WHERE s.state IN ('partial', 'received') AND s.area_path >= :low AND s.area_path < :high
+   AND r.finding NOT IN ('matched', 'duplicate') AND r.decided_outcome IS NULL
+UNION ALL
+SELECT 'extension', count(*), count(DISTINCT settlement_id), min(settlement_id) FROM deadline_extensions
+ WHERE state = 'asked' AND area_path >= :low AND area_path < :high
+UNION ALL
+SELECT 'blocking', count(*), count(DISTINCT b.id), min(b.id) FROM payout_batches b
+  JOIN batch_findings f ON f.batch_id = b.id AND f.severity = 'blocking'
+ WHERE b.state = 'draft' AND b.area_path >= :low AND b.area_path < :high
+"""
+
+_REPORTED = """
+SELECT id, reported FROM settlements
+ WHERE state IN ('partial', 'received') AND reported IS NOT NULL AND area_path >= :low AND area_path < :high ORDER BY id
+"""
+
+_STREAKS = """
+  FROM payout_lines u
+  JOIN periods p ON p.id = u.period_id AND p.month IN (:month, :before)
+  JOIN payout_lines v ON v.entitlement_id = u.entitlement_id AND v.result = 'unpaid'
+   AND v.period_id = (SELECT id FROM periods WHERE month = (p.month - interval '1 month')::date)
+ WHERE u.result = 'unpaid' AND u.area_path >= :low AND u.area_path < :high
+   AND (p.month = :month OR NOT EXISTS (
+       SELECT 1 FROM payout_lines n WHERE n.entitlement_id = u.entitlement_id AND n.live AND n.result <> 'pending'
+          AND n.period_id = (SELECT id FROM periods WHERE month = :month)))
+"""
+
+
+def items(session: Session, path: str, month: date) -> list[Item]:
+    """What needs a person in the area and below, of any month still open; unpaid streaks as of `month`."""
+    counts = {row.kind: (row.n, row.places, row.id) for row in session.execute(text(_COUNTS), _bounds(path))}
+    untied = _untied(session, path)
+    counts["untied"] = (len(untied), len(untied), untied[0] if untied else None)
+    counts["streak"] = (_streaks_count(session, path, month), 2, None)
+    return [_item(kind, *counts[kind.name]) for kind in KINDS if counts[kind.name][0]]
+
+
+def _item(kind: Kind, count: int, places: int, key: int | None) -> Item:
+    if places == 1:
+        return Item(kind, count, kind.one, {"pk": key})
+    return Item(kind, count, kind.several, dict(kind.args))
+
+
+def _untied(session: Session, path: str) -> list[int]:
+    """Settlements reported in full whose announced totals are not those of their lines.
+
+    Only these few are added up line by line: a decision may have put them right.
+    """
+    doubtful = []
+    for row in session.execute(text(_REPORTED), _bounds(path)):
+        told = reports.read(row.reported)
+        if told[-1].complete and not told[-1].consistent:
+            doubtful.append(row.id)
+    found = arithmetic.figures_of(session, doubtful) if doubtful else {}
+    return [key for key in doubtful if not found[key].ties_out]
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """Somebody unpaid for several periods in a row; `periods` counts up to SUSPEND_AFTER."""
+
+    beneficiary_id: int
+    code: str
+    full_name: str
+    birth: str
+    hamlet: str
+    area_name: str
+    periods: int
+    total_vnd: int
+    reason: str | None
+
+
+def unpaid_streaks(session: Session, path: str, month: date, *, limit: int = 500) -> list[Streak]:
+    """People unpaid in the last known period and the one before, the longest first. `total_vnd` waits for them now."""
+    rows = session.execute(
+        text(
+            "SELECT u.beneficiary_id, u.beneficiary_code AS code, u.full_name, u.birth, u.hamlet, a.full_name AS area_name,"
+            " u.total_vnd, u.result_reason AS reason, CASE WHEN EXISTS (SELECT 1 FROM payout_lines w"
+            "   WHERE w.entitlement_id = u.entitlement_id AND w.result = 'unpaid' AND w.period_id ="
+            "     (SELECT id FROM periods WHERE month = (p.month - interval '2 months')::date))"
+            f" THEN {SUSPEND_AFTER} ELSE 2 END AS periods"
+            + _STREAKS.replace(" WHERE u.result", "  JOIN areas a ON a.path = u.area_path\n WHERE u.result", 1)
+            + " ORDER BY periods DESC, a.name_fold, u.hamlet, u.name_fold, u.id LIMIT :limit"
+        ),
+        {**_bounds(path), **_months(month), "limit": limit},
+    )
+    return [Streak(**row._mapping) for row in rows]
+
+
+def _streaks_count(session: Session, path: str, month: date) -> int:
+    counted = text(f"SELECT count(DISTINCT u.beneficiary_id) {_STREAKS}")
+    return int(session.execute(counted, {**_bounds(path), **_months(month)}).scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A list or an extension that waits for a decision."""
+
+    kind: str
+    id: int
+    code: str
+    area_name: str
+    month: date
+    list_kind: str
+    people: int
+    amount_vnd: int
+    blocking: int
+    asked_by: str
+    days: int
+
+
+_APPROVALS = """
+SELECT 'batch' AS kind, b.id, b.code, a.full_name AS area_name, p.month, b.kind AS list_kind, b.people_count AS people,
+       b.total_vnd AS amount_vnd, (SELECT count(*) FROM batch_findings f WHERE f.batch_id = b.id
+                                      AND f.severity = 'blocking')::int AS blocking, b.made_by AS asked_by, 0 AS days
+  FROM payout_batches b JOIN areas a ON a.id = b.area_id JOIN periods p ON p.id = b.period_id
+ WHERE b.state = 'draft' AND b.made_by <> :me AND b.line_count > 0 AND b.area_path >= :low AND b.area_path < :high
+   AND 'batch' = ANY(:kinds)
+UNION ALL
+SELECT 'extension', s.id, k.code, a.full_name, p.month, b.kind, k.people_count, k.total_vnd, 0, x.asked_by, x.days
+  FROM deadline_extensions x JOIN settlements s ON s.id = x.settlement_id JOIN packets k ON k.id = s.packet_id
+  JOIN payout_batches b ON b.id = s.batch_id JOIN areas a ON a.id = b.area_id JOIN periods p ON p.id = s.period_id
+ WHERE x.state = 'asked' AND x.entered_by <> :me AND x.area_path >= :low AND x.area_path < :high
+   AND 'extension' = ANY(:kinds)
+ ORDER BY month, kind, area_name, code LIMIT :limit
+"""
+
+
+def approvals(session: Session, path: str, *, by: Actor, limit: int = 200) -> Sequence[Approval]:
+    """What the actor may approve now, the oldest month first: never their own preparation."""
+    kinds = [
+        machine.name
+        for machine, move in ((BATCH, "lock"), (EXTENSION, "grant"))
+        if by.has(*machine.moves[move].who - {Role.SYSTEM})
+    ]
+    facts = {**_bounds(path), "me": by.username, "kinds": kinds, "limit": limit}
+    return [Approval(**row._mapping) for row in session.execute(text(_APPROVALS), facts)] if kinds else []
+
+
+def _bounds(path: str) -> dict[str, str]:
+    low, high = bounds_of(path)
+    return {"low": low, "high": high}
+
+
+def _months(month: date) -> dict[str, date]:
+    return {"month": month, "before": dates.add_months(month, -1)}
