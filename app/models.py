@@ -777,6 +777,7 @@ class PayoutLine(Scoped, Model):
         ),
         Index("ix_payout_lines_batch_id_no", "batch_id", "no"),
         Index("ix_payout_lines_area_path_id", "area_path", "id"),
+        Index("ix_payout_lines_beneficiary_id", "beneficiary_id"),
         Index("ix_payout_lines_unpaid", "entitlement_id", postgresql_where=text("result = 'unpaid'")),
         Index("ix_payout_lines_name_fold", "name_fold", postgresql_ops={"name_fold": "text_pattern_ops"}),
         {
@@ -834,6 +835,9 @@ class PayoutLine(Scoped, Model):
     result_at: Mapped[datetime | None] = instant("When the result was written")
 
     batch: Mapped[PayoutBatch] = relationship()
+    beneficiary: Mapped[Beneficiary] = relationship(
+        primaryjoin="foreign(PayoutLine.beneficiary_id) == Beneficiary.id", viewonly=True
+    )
 
     def __str__(self) -> str:
         return f"{self.no}. {self.full_name}"

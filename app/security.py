@@ -68,11 +68,37 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     | writes(ADMINS)
     | dict.fromkeys(("reset_password", "disable", "enable"), ADMINS),
     "UserChangeView": reads(ADMINS | {AUDITOR}),
+    # --- Settings and areas (app/screens/settings.py, app/screens/areas.py)
+    "PaymentSettingView": reads(READERS) | writes(ADMINS),
+    "AgencyView": reads(READERS) | writes({CENTRAL}),
+    "AgencyContractView": reads(READERS) | writes(ADMINS),
+    "StandardAmountView": reads(READERS) | writes({CENTRAL}),
+    "BenefitTypeView": reads(READERS) | writes({CENTRAL}),
+    "BenefitRateView": reads(READERS) | writes({CENTRAL}),
+    "HolidayView": reads(READERS) | writes({CENTRAL}),
+    "AreaView": reads(READERS),
+    "AreaPredecessorView": reads(READERS),
+    # --- Registry (app/screens/registry.py)
+    "BeneficiaryView": reads(READERS) | writes({CLERK}),
+    "EntitlementView": reads(READERS) | writes({CLERK}),
+    "PayeeView": reads(READERS) | writes({CLERK}),
+    "PaymentMethodView": reads(READERS) | writes({CLERK}),
+    "ArrearsView": reads(READERS),
+    "LineHistoryView": reads(READERS),
 }
 """View or API class name -> permission -> roles that hold it."""
 
 MENUS: dict[str, frozenset[Role]] = {
-    "Quản trị hệ thống": ADMINS | {AUDITOR},
+    "Quản trị hệ thống": READERS,
+    "Thiết lập hệ thống": READERS,
+    "Đơn vị chi trả": READERS,
+    "Hợp đồng chi trả": READERS,
+    "Mức chuẩn": READERS,
+    "Nhóm đối tượng hưởng": READERS,
+    "Ngày nghỉ": READERS,
+    "Danh mục hành chính": READERS,
+    "Quản lý đối tượng": READERS,
+    "Hồ sơ đối tượng": READERS,
     "Quản lý người dùng": ADMINS | {AUDITOR},
     "Nhật ký người dùng": ADMINS | {AUDITOR},
 }

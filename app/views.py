@@ -7,7 +7,7 @@ from typing import Any
 from flask_appbuilder import IndexView
 from flask_babel import lazy_gettext as _l
 
-from app.screens import users
+from app.screens import areas, registry, settings, users
 
 
 class Home(IndexView):
@@ -16,6 +16,30 @@ class Home(IndexView):
 
 def register(appbuilder: Any) -> None:
     """Register every screen in the order of the menu."""
+    _system(appbuilder)
+    _registry(appbuilder)
+
+
+def _system(appbuilder: Any) -> None:
     system = {"category": "Quản trị hệ thống", "category_label": _l("Quản trị hệ thống")}
+    appbuilder.add_view(settings.PaymentSettingView, "Thiết lập hệ thống", label=_l("Thiết lập hệ thống"), **system)
+    appbuilder.add_view(settings.AgencyView, "Đơn vị chi trả", label=_l("Đơn vị chi trả"), **system)
+    appbuilder.add_view(settings.AgencyContractView, "Hợp đồng chi trả", label=_l("Hợp đồng chi trả"), **system)
+    appbuilder.add_view(settings.StandardAmountView, "Mức chuẩn", label=_l("Mức chuẩn trợ giúp xã hội"), **system)
+    appbuilder.add_view_no_menu(settings.BenefitRateView)
+    appbuilder.add_view(settings.BenefitTypeView, "Nhóm đối tượng hưởng", label=_l("Nhóm đối tượng hưởng"), **system)
+    appbuilder.add_view(settings.HolidayView, "Ngày nghỉ", label=_l("Ngày nghỉ"), **system)
     appbuilder.add_view(users.UserView, "Quản lý người dùng", label=_l("Quản lý người dùng"), **system)
     appbuilder.add_view(users.UserChangeView, "Nhật ký người dùng", label=_l("Nhật ký người dùng"), **system)
+    appbuilder.add_view_no_menu(areas.AreaPredecessorView)
+    appbuilder.add_view(areas.AreaView, "Danh mục hành chính", label=_l("Danh mục hành chính"), **system)
+
+
+def _registry(appbuilder: Any) -> None:
+    people = {"category": "Quản lý đối tượng", "category_label": _l("Quản lý đối tượng")}
+    for under in (
+        registry.LineHistoryView, registry.EntitlementView, registry.PaymentMethodView, registry.PayeeView,
+        registry.ArrearsView,
+    ):  # fmt: skip
+        appbuilder.add_view_no_menu(under)
+    appbuilder.add_view(registry.BeneficiaryView, "Hồ sơ đối tượng", label=_l("Hồ sơ đối tượng"), **people)

@@ -721,6 +721,7 @@ def upgrade():
     op.create_index('ix_payout_lines_area_path_id', 'payout_lines', ['area_path', 'id'], unique=False)
     op.create_index('ix_payout_lines_batch_id_no', 'payout_lines', ['batch_id', 'no'], unique=False)
     op.create_index('ix_payout_lines_name_fold', 'payout_lines', ['name_fold'], unique=False, postgresql_ops={'name_fold': 'text_pattern_ops'})
+    op.create_index('ix_payout_lines_beneficiary_id', 'payout_lines', ['beneficiary_id'], unique=False)
     op.create_index('ix_payout_lines_unpaid', 'payout_lines', ['entitlement_id'], unique=False, postgresql_where=sa.text("result = 'unpaid'"))
     op.create_index('uq_payout_lines_live_entitlement_period', 'payout_lines', ['entitlement_id', 'period_id'], unique=True, postgresql_where=sa.text('live'))
     op.create_table('arrears',
