@@ -46,7 +46,7 @@ def _number(argument: str, most: int) -> int | None:
 
 @dataclass
 class Searched:
-    """What was searched for: `values` by argument as typed, `problems` by column in words."""
+    """What was searched for: `values` as typed and `problems` in words, by argument."""
 
     values: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
@@ -67,7 +67,7 @@ def search(filters: SafeFilters, columns: Container[str]) -> Searched:
             try:
                 filters._add_filter(ways[index], ways[index].read(text.strip()))
             except ValueError as error:
-                asked.problems[column] = problem_of(error)
+                asked.problems[argument] = problem_of(error)
     return asked
 
 

@@ -20,7 +20,7 @@ from app.screens.declaring import DeclaredView, RemoteChoices, ViewIncomplete
 from app.screens.filters import SafeFilter, SafeFilters
 from app.screens.forms import SafeForm
 from app.screens.interface import COUNT_CAP, SafeInterface
-from app.screens.searching import search_fields
+from app.screens.searching import kept_arguments, search_fields
 
 __all__ = ["ReadOnlyView", "RemoteChoices", "SafeInterface", "SafeModelView", "ViewIncomplete", "action", "reason"]
 
@@ -66,9 +66,9 @@ class SafeModelView(DeclaredView):
         searched = asking.search(self._filters, self.search_columns)
         if searched.problems:
             self._filters.add_filter_list([[self._key_name, Nothing, None]])
-        widgets = self._get_list_widget(filters=self._filters, **vars(asked))
+        widgets = self._get_list_widget(filters=self._filters, unread=bool(searched.problems), **vars(asked))
         fields = search_fields(self, searched)
-        widgets["search"] = self.search_widget(fields=fields, searched=searched, modelview_name=type(self).__name__)
+        widgets["search"] = self.search_widget(fields=fields, searched=searched, kept=kept_arguments())
         page = self.render_template(self.list_template, title=self.list_title, lead=self.list_lead, widgets=widgets)
         return page, 422 if searched.problems else 200
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from flask_appbuilder.forms import DynamicForm
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Date, Integer, Numeric, SmallInteger, String
@@ -39,7 +39,16 @@ _ONE_OF = re.compile(r"\b(\w+) IN \('")
 
 
 class SafeForm(DynamicForm):
-    """A form in which every text is cleaned, also of fields that know nothing of it."""
+    """A form in which every text is cleaned, also of fields that know nothing of it; fields come in `order`."""
+
+    order: ClassVar[Sequence[str]] = ()
+    _fields: dict[str, Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.order:
+            first = {name: self._fields[name] for name in self.order}
+            self._fields = first | {name: one for name, one in self._fields.items() if name not in first}
 
     def validate(self, extra_validators: Mapping[str, Any] | None = None) -> bool:
         """Clean, then validate; what cannot be cleaned is an error of its field."""
@@ -104,7 +113,7 @@ def form_of(
     fields = {name: extra_fields.get(name) or _field_of(model, name, plan) for name in columns}
     if versioned:
         fields["opened_version"] = VersionField()
-    return type("GeneratedForm", (SafeForm,), fields)
+    return type("GeneratedForm", (SafeForm,), fields | {"order": tuple(columns)})
 
 
 def _field_of(model: Any, name: str, plan: FormPlan) -> Any:

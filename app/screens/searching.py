@@ -41,11 +41,11 @@ def search_fields(view: SafeModelView, searched: Searched) -> list[SearchField]:
     """The boxes of a view's search form, filled as searched."""
     fields = []
     for column in view.search_columns:
-        label, problem = view.label_columns[column], searched.problems.get(column, "")
+        label = view.label_columns[column]
         for way, words, kind in _boxes(view, column):
             index = view._filters.index_of(column, way)
             name = f"_flt_{index}_{column}"
-            value = searched.values.get(name, "")
+            value, problem = searched.values.get(name, ""), searched.problems.get(name, "")
             options, url = _offered(view, column, kind, value)
             text = label if not words else f"{label} {words}"
             fields.append(SearchField(name, text, kind, value, problem, options, url))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.web import answers, frame, headers, words
+from app.web import answers, frame, headers, links, words
 from app.web.frame import current_month
 
 if TYPE_CHECKING:
@@ -17,5 +17,6 @@ def install(app: Flask) -> None:
     """Install what every page shares."""
     headers.install(app)
     words.install(app)
+    links.install(app)
     frame.install(app)
     answers.install(app)

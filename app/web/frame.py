@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -45,7 +46,7 @@ def install(app: Flask) -> None:
     """The switches of the header, and `frame` in every template."""
     app.register_blueprint(blueprint)
     app.context_processor(lambda: {"frame": here()})
-    app.jinja_env.globals.update(asset=asset, frame_now=here)
+    app.jinja_env.globals.update(asset=asset, today=clock.today, current_month=current_month)
 
 
 def here() -> Frame:
@@ -132,10 +133,18 @@ class Frame:
         """This page within the site, to come back to after a switch; the start page after a form was sent."""
         return request.full_path.rstrip("?") if request.method == "GET" else url_for_start()
 
+    def is_here(self, entry: Any) -> bool:
+        """True when the page belongs to a menu entry."""
+        view = entry.baseview
+        if view is not None and request.blueprint is not None:
+            return bool(request.blueprint == getattr(view, "endpoint", None))
+        return bool(urlsplit(entry.get_url()).path == request.path)
+
     @property
     def script_words(self) -> dict[str, Any]:
         """What scripts show: the strings of the picker of remote choices and of the calendar."""
         return {
+            "chosen": _("Đã chọn {number} dòng."),
             "noResults": _("Không tìm thấy."),
             "searching": _("Đang tìm…"),
             "errorLoading": _("Không tải được kết quả. Hãy thử lại."),

@@ -28,6 +28,7 @@ TONES = ("plain", "good", "warn", "bad", "off")
 
 def install(app: Flask) -> None:
     """Register the filters, and let WTForms speak through our own catalogue, which knows Vietnamese."""
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
         vnd=vnd,
         thousands=thousands,
