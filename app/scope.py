@@ -5,9 +5,10 @@ Row-level security does the same in the database (migrations); each is sufficien
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import event, func, literal, or_
+from sqlalchemy import and_, event, false, func, literal, or_, select
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 
 from app.errors import NotAllowed
@@ -15,6 +16,7 @@ from app.extensions import current_actor
 from app.models import (
     AppUser,
     Area,
+    DeadlineExtension,
     Inherited,
     Packet,
     PayoutBatch,
@@ -22,11 +24,49 @@ from app.models import (
     Scoped,
     Settlement,
     SettlementRecord,
+    StateChange,
+    UserChange,
 )
 from app.rules.actors import ROOT_PATH, Actor
 
 OF_AN_AGENCY = (PayoutBatch, PayoutLine, Packet, Settlement, SettlementRecord)
 """What an agency's user may see of its own agency; of everything else of an area it sees nothing."""
+
+
+REFERENCE: Mapping[str, str] = {
+    "agencies": "names of payment agencies, no secrets",
+    "area_predecessors": "official succession of communes",
+    "benefit_types": "law",
+    "benefit_rates": "law",
+    "holidays": "official calendar",
+    "periods": "months",
+}
+"""Table -> what it holds that everybody may read. Who may change it is in the permission table."""
+
+INTERNAL: Mapping[str, str] = {
+    "inbox": "messages of agencies, read by the jobs",
+    "job_runs": "last run of each sweep, read by the health page",
+    "sign_in_attempts": "keyed hashes, read while signing in",
+    "ab_role": "names of roles",
+    "ab_permission": "copy of the permission table",
+    "ab_view_menu": "copy of the permission table",
+    "ab_permission_view": "copy of the permission table",
+    "ab_permission_view_role": "copy of the permission table",
+    "ab_group": "not used",
+    "ab_group_role": "not used",
+    "ab_user_group": "not used",
+    "ab_register_user": "not used: nobody registers",
+    "ab_api_key": "not used: programs sign in for bearer tokens",
+}
+"""Table -> why no screen or API shows it."""
+
+
+def scope_of_tables() -> dict[str, str]:
+    """Every table -> how it is limited: scoped, agency, inherited, areas, reference or internal."""
+    scopes = dict.fromkeys(REFERENCE, "reference") | dict.fromkeys(INTERNAL, "internal")
+    scopes |= {"areas": "areas", "ab_user": "scoped", "ab_user_role": "scoped"}
+    scopes |= {model.__tablename__: "agency" if model in OF_AN_AGENCY else "scoped" for model in _models(Scoped)}
+    return scopes | {model.__tablename__: "inherited" for model in _models(Inherited)}
 
 
 def unlimited(actor: Actor) -> bool:
@@ -38,36 +78,52 @@ def criteria(actor: Actor) -> list[Any]:
     """Loader options that limit every ORM statement to the actor's area and below."""
     low, high = actor.bounds
     options = [
-        with_loader_criteria(
-            Scoped, lambda cls: (cls.area_path >= low) & (cls.area_path < high), include_aliases=True
-        ),
+        with_loader_criteria(Scoped, lambda cls: (cls.area_path >= low) & (cls.area_path < high), include_aliases=True),
         with_loader_criteria(
             Inherited,
-            lambda cls: (
-                ((cls.area_path >= low) & (cls.area_path < high)) | func.starts_with(low, cls.area_path)
-            ),
+            lambda cls: ((cls.area_path >= low) & (cls.area_path < high)) | func.starts_with(low, cls.area_path),
             include_aliases=True,
         ),
-        with_loader_criteria(
-            AppUser, (AppUser.area_path >= low) & (AppUser.area_path < high), include_aliases=True
-        ),
+        with_loader_criteria(AppUser, (AppUser.area_path >= low) & (AppUser.area_path < high), include_aliases=True),
         with_loader_criteria(
             Area,
             or_((Area.path >= low) & (Area.path < high), func.starts_with(literal(low), Area.path)),
             include_aliases=True,
         ),
     ]
-    if actor.agency_id is not None:
-        agency = actor.agency_id
-        options += [
-            with_loader_criteria(model, model.agency_id == agency, include_aliases=True)
-            for model in OF_AN_AGENCY
-        ]
-    return options
+    return options if actor.agency_id is None else options + _criteria_of_agency(actor.agency_id)
 
 
-def _limit_reads(state: ORMExecuteState) -> None:
-    if not state.is_select or state.is_column_load or state.is_relationship_load:
+def _criteria_of_agency(agency_id: int) -> list[Any]:
+    """An agency's user: its own of what is an agency's, what goes with it, and nothing else of any area."""
+    conditions: dict[Any, Any] = {model: model.agency_id == agency_id for model in OF_AN_AGENCY}
+    own_extension = DeadlineExtension.settlement_id.in_(_keys_of(Settlement, agency_id))
+    keys = {
+        machine: _keys_of(model, agency_id)
+        for machine, model in (("batch", PayoutBatch), ("packet", Packet), ("settlement", Settlement))
+    } | {"extension": select(DeadlineExtension.id).where(own_extension)}
+    conditions[DeadlineExtension] = own_extension
+    conditions[StateChange] = or_(
+        *(and_(StateChange.machine == machine, StateChange.entity_id.in_(own)) for machine, own in keys.items())
+    )
+    hidden = [model for model in _models(Scoped) if model not in conditions]
+    conditions |= dict.fromkeys(hidden, false())
+    return [with_loader_criteria(model, condition, include_aliases=True) for model, condition in conditions.items()]
+
+
+def _keys_of(model: Any, agency_id: int) -> Any:
+    return select(model.id).where(model.agency_id == agency_id)
+
+
+def _models(kind: type) -> list[Any]:
+    return [mapper.class_ for mapper in AppUser.registry.mappers if issubclass(mapper.class_, kind)]
+
+
+def _limit_statements(state: ORMExecuteState) -> None:
+    """Reads, and updates and deletes of many rows at once; rows of a relation come with a row that was in scope."""
+    if not (state.is_select or state.is_update or state.is_delete):
+        return
+    if state.is_column_load or state.is_relationship_load:
         return
     actor = current_actor()
     if not unlimited(actor):
@@ -84,6 +140,15 @@ def _check_writes(session: Session, _context: UOWTransaction, _instances: Any) -
                 continue
             if path is None or not actor.may_see(path):
                 raise NotAllowed("Bản ghi thuộc địa bàn ngoài phạm vi của bạn.")
+            if actor.agency_id is not None and not _agency_writes(actor.agency_id, row):
+                raise NotAllowed("Bản ghi không thuộc đơn vị chi trả của bạn.")
+
+
+def _agency_writes(agency_id: int, row: Any) -> bool:
+    """True for what an agency's user may write: rows of the own agency, extensions asked for, the audit of both."""
+    if isinstance(row, OF_AN_AGENCY):
+        return row.agency_id == agency_id
+    return isinstance(row, DeadlineExtension | StateChange | UserChange)
 
 
 def _fill_path(session: Session, row: Any) -> None:
@@ -102,6 +167,6 @@ def _fill_path(session: Session, row: Any) -> None:
 
 def install() -> None:
     """Listen on every session of the program; harmless when called again."""
-    if not event.contains(Session, "do_orm_execute", _limit_reads):
-        event.listen(Session, "do_orm_execute", _limit_reads)
+    if not event.contains(Session, "do_orm_execute", _limit_statements):
+        event.listen(Session, "do_orm_execute", _limit_statements)
         event.listen(Session, "before_flush", _check_writes)

@@ -19,6 +19,7 @@ from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 from wtforms import PasswordField, SelectMultipleField
+from wtforms.validators import StopValidation
 
 from app.errors import BadInput, ChitraError, NotAllowed
 from app.extensions import current_actor, transaction
@@ -28,9 +29,10 @@ from app.rules.actors import Role
 from app.rules.granting import grantable
 from app.rules.states import N_
 from app.screens.base import ReadOnlyView, SafeInterface, SafeModelView, action
-from app.screens.fields import CleanField, Input, NameField, Required
+from app.screens.fields import CleanField, NameField, Required
 from app.screens.forms import SafeForm
 from app.screens.lookups import Lookup
+from app.screens.sign_in import PasswordBox
 from app.security import ROLE_NAMES, actor_of
 from app.services.accounts import issuing
 from app.web.words import NOTHING, dmy
@@ -66,6 +68,16 @@ class EmailField(CleanField):
     def process_data(self, value: Any) -> None:
         """From the column."""
         self.data = shown_email(value)
+
+
+class SomeRole:
+    """At least one role is chosen."""
+
+    field_flags = {"required": True}
+
+    def __call__(self, form: Any, field: Any) -> None:
+        if not field.data:
+            raise StopValidation(_("Hãy chọn ít nhất một vai trò."))
 
 
 class RoleBoxes:
@@ -107,7 +119,7 @@ class RolesField(SelectMultipleField):
 class OncePassword(PasswordField):
     """Read when the account is issued, never shown again and never put on the row."""
 
-    widget = Input(type="password", autocomplete="new-password")
+    widget = PasswordBox(autocomplete="new-password")
 
     def populate_obj(self, obj: Any, name: str) -> None:
         """Nothing: the service hashes it."""
@@ -146,7 +158,7 @@ class UserView(SafeModelView):
         "last_name": NameField(LABELS["last_name"], [Required()], max_length=64),
         "first_name": NameField(LABELS["first_name"], [Required()], max_length=64),
         "email": EmailField(LABELS["email"], max_length=320, description=_l("Có thể để trống.")),
-        "roles": RolesField(LABELS["roles"]),
+        "roles": RolesField(LABELS["roles"], [SomeRole()]),
     }
     add_form_extra_fields = {
         **_names,

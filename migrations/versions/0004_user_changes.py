@@ -1,4 +1,4 @@
-"""Accounts: the append-only record of changes to users, counted sign-in attempts, roles under row-level security
+"""Accounts: changes to users on record, attempts to sign in counted, roles and agencies' users under row-level security
 
 Revision ID: 0004
 Revises: 0003
@@ -17,6 +17,10 @@ APP_ROLE = "chitra_app"
 
 IN_SCOPE = "area_path >= current_setting('chitra.lo', true) AND area_path < current_setting('chitra.hi', true)"
 NO_AGENCY = "coalesce(current_setting('chitra.agency', true), '') = ''"
+INHERITED = ("agency_contracts", "payment_settings", "standard_amounts")
+OF_AN_AGENCY = {
+    "batch": "payout_batches", "packet": "packets", "settlement": "settlements", "extension": "deadline_extensions",
+}
 OF_A_USER_IN_SCOPE = "EXISTS (SELECT 1 FROM ab_user u WHERE u.id = user_id)"
 
 
@@ -33,11 +37,41 @@ def upgrade():
     )
     _changes()
     _attempts()
-    # Row-level security of ab_user bounds the inner query, so a role is seen, given and taken only with its user.
+    _accounts()
+    _users_of_agencies()
+
+
+def _accounts():
+    """Users are written by the office only; a role is seen, given and taken with its user, who is in scope himself."""
+    op.execute("DROP POLICY scope ON ab_user")
     op.execute("ALTER TABLE ab_user_role ENABLE ROW LEVEL SECURITY")
-    op.execute(
-        f"CREATE POLICY scope ON ab_user_role USING ({OF_A_USER_IN_SCOPE}) WITH CHECK ({OF_A_USER_IN_SCOPE})"
+    for table, condition in (("ab_user", IN_SCOPE), ("ab_user_role", OF_A_USER_IN_SCOPE)):
+        by_the_office = f"{condition} AND {NO_AGENCY}"
+        op.execute(f"CREATE POLICY seen ON {table} FOR SELECT USING ({condition})")
+        op.execute(f"CREATE POLICY added ON {table} FOR INSERT WITH CHECK ({by_the_office})")
+        op.execute(f"CREATE POLICY changed ON {table} FOR UPDATE USING ({by_the_office}) WITH CHECK ({by_the_office})")
+        op.execute(f"CREATE POLICY removed ON {table} FOR DELETE USING ({by_the_office})")
+
+
+def _users_of_agencies():
+    """What an agency's user reads ends at the agency, and of what holds for an area nothing is theirs to write."""
+    of_own_settlement = "EXISTS (SELECT 1 FROM settlements s WHERE s.id = settlement_id)"
+    condition = f"{IN_SCOPE} AND ({NO_AGENCY} OR {of_own_settlement})"
+    op.execute(f"ALTER POLICY scope ON deadline_extensions USING ({condition}) WITH CHECK ({condition})")
+    own = " OR ".join(
+        f"(machine = '{machine}' AND EXISTS (SELECT 1 FROM {table} t WHERE t.id = entity_id))"
+        for machine, table in OF_AN_AGENCY.items()
     )
+    op.execute("DROP POLICY scope ON state_changes")
+    op.execute(f"CREATE POLICY seen ON state_changes FOR SELECT USING ({IN_SCOPE} AND ({NO_AGENCY} OR {own}))")
+    op.execute(f"CREATE POLICY added ON state_changes FOR INSERT WITH CHECK ({IN_SCOPE})")
+    for table in INHERITED:
+        written = f"{IN_SCOPE} AND {NO_AGENCY}"
+        op.execute(f"ALTER POLICY added ON {table} WITH CHECK ({written})")
+        op.execute(f"ALTER POLICY changed ON {table} USING ({written}) WITH CHECK ({written})")
+        op.execute(f"ALTER POLICY removed ON {table} USING ({written})")
+    written = f"{IN_SCOPE.replace('area_path', 'path')} AND {NO_AGENCY}"
+    op.execute(f"ALTER POLICY changed ON areas USING ({written}) WITH CHECK ({written})")
 
 
 def _changes():
