@@ -31,7 +31,10 @@ AUDITED = {
 }
 
 IN_SCOPE = "area_path >= current_setting('chitra.lo', true) AND area_path < current_setting('chitra.hi', true)"
-NO_AGENCY = "coalesce(current_setting('chitra.agency', true), '') = ''"
+# "<>" and not "=": the planner cannot look into the setting, and takes "=" for one row in 200, "<>" for nearly all. With
+# "=" every query under the policy was planned for half a percent of its rows (nested loops, seconds instead of
+# milliseconds).
+NO_AGENCY = "CASE WHEN coalesce(current_setting('chitra.agency', true), '') = '' THEN 1 ELSE 0 END <> 0"
 OWN_AGENCY = f"({NO_AGENCY} OR agency_id::text = current_setting('chitra.agency', true))"
 
 FILL = """
