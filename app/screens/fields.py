@@ -11,7 +11,7 @@ from typing import Any
 from flask_babel import gettext as _
 from markupsafe import Markup
 from wtforms import Field, HiddenField, SelectField, StringField
-from wtforms.validators import StopValidation
+from wtforms.validators import StopValidation, ValidationError
 from wtforms.widgets import Select, TextArea, TextInput
 
 from app.rules import dates, money, names
@@ -286,7 +286,7 @@ class ChoiceField(SelectField):
     def pre_validate(self, form: Any) -> None:
         """Refuse a code that was not offered."""
         if self.data is not None and self.data not in {code for code, _words in self.choices}:
-            raise ValueError(_("Hãy chọn một giá trị trong danh sách."))
+            raise ValidationError(_("Hãy chọn một giá trị trong danh sách."))
 
 
 class YesNoField(ChoiceField):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from app.extensions import current_actor, db
@@ -92,7 +92,10 @@ def read_key(column: Any, text: Any) -> Any | None:
         return text
     if wanted is int:
         written = str(text)
-        return int(written) if written.isascii() and written.isdigit() and len(written) <= 18 else None
+        if not (written.isascii() and written.isdigit() and len(written) <= 18):
+            return None
+        number = int(written)
+        return number if isinstance(column.type, BigInteger) or number < 2**31 else None
     try:
         return wanted.fromisoformat(text) if hasattr(wanted, "fromisoformat") else wanted(text)
     except ValueError:

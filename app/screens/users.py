@@ -19,7 +19,7 @@ from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 from wtforms import PasswordField, SelectMultipleField
-from wtforms.validators import StopValidation
+from wtforms.validators import StopValidation, ValidationError
 
 from app.errors import BadInput, ChitraError, NotAllowed
 from app.extensions import current_actor, transaction
@@ -110,7 +110,7 @@ class RolesField(SelectMultipleField):
     def pre_validate(self, form: Any) -> None:
         """Refuse what was not offered; the service refuses it again."""
         if not set(self.data or ()) <= {code for code, _label in _offered_roles()}:
-            raise ValueError(_("Bạn không có quyền cấp vai trò này."))
+            raise ValidationError(_("Bạn không có quyền cấp vai trò này."))
 
     def populate_obj(self, obj: Any, name: str) -> None:
         """Nothing: roles are given by the service, which checks and records it."""
