@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy.orm import Session
+from werkzeug.security import generate_password_hash
 
 import config
 from app import create_app, embedded, security
 from app.extensions import acting_as, db, transaction
 from app.rules.actors import SYSTEM
 from app.services import reference
+from app.services.accounts import issuing
 from tests.browsing import Browser
 
 KEEP = {
@@ -27,6 +30,14 @@ KEEP = {
     "ab_permission", "ab_view_menu", "ab_permission_view", "ab_permission_view_role", "ab_role",
 }  # fmt: skip
 """Reference tables that no test changes; all others are emptied after each test that opened the database."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """One round of hashing instead of 32.768: hundreds of tests sign in, none measures the hash."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(issuing, "generate_password_hash", partial(generate_password_hash, method="pbkdf2:sha256:1"))
+        yield
 
 
 @pytest.fixture(scope="session")
