@@ -47,7 +47,7 @@ def search_fields(view: SafeModelView, searched: Searched) -> list[SearchField]:
             name = f"_flt_{index}_{column}"
             value, problem = searched.values.get(name, ""), searched.problems.get(name, "")
             options, url = _offered(view, column, kind, value)
-            text = label if not words else f"{label} {words}"
+            text = label if not words else f"{label}: {words}"
             fields.append(SearchField(name, text, kind, value, problem, options, url))
     return fields
 
@@ -61,7 +61,7 @@ def _boxes(view: SafeModelView, column: str) -> list[tuple[type[Any], str, str]]
     if column in view.choice_columns:
         return [(Equal, "", "choice")]
     if isinstance(model.__mapper__.columns[column].type, Date | DateTime):
-        return [(DayFrom, _("từ ngày"), "date"), (DayTo, _("đến ngày"), "date")]
+        return [(DayFrom, _("từ"), "date"), (DayTo, _("đến"), "date")]
     way = view.search_ways.get(column) or type(view._filters.ways(column)[0])
     return [(way, "", "choice" if way is YesNo else "text")]
 

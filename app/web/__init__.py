@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
+from app.translations import catalogue
 from app.web import answers, frame, headers, links, words
 from app.web.frame import current_month
 
@@ -12,11 +14,22 @@ if TYPE_CHECKING:
 
 __all__ = ["current_month", "install"]
 
+log = logging.getLogger(__name__)
+
 
 def install(app: Flask) -> None:
     """Install what every page shares."""
+    _compile_words()
     headers.install(app)
     words.install(app)
     links.install(app)
     frame.install(app)
     answers.install(app)
+
+
+def _compile_words() -> None:
+    """A changed catalogue is never forgotten; where the program may not write, set-up has compiled it."""
+    try:
+        catalogue.compile_all()
+    except OSError as error:
+        log.warning("catalogues not compiled", extra={"error": str(error)})
