@@ -78,7 +78,7 @@ def _wanted() -> str:
 
 def safe_path(url: str) -> str:
     """The path and query of an address within this site; empty for any other, whatever a browser makes of it."""
-    if not url.isprintable() or "\\" in url or url != url.strip():
+    if not url.isprintable() or "\\" in url or url != url.strip() or url.startswith("//"):
         return ""
     try:
         parts = urlsplit(url)

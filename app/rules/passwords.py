@@ -88,4 +88,5 @@ def still_counting(failures: int, *, since: timedelta, patience: Patience) -> in
 
 def wait_left(failures: int, failed_at: datetime, *, now: datetime, patience: Patience) -> timedelta:
     """What is left of the pause at `now`; zero when the next attempt may be made."""
-    return max(timedelta(), min(LONGEST_WAIT, failed_at + wait_after(failures, patience) - now))
+    wait = wait_after(failures, patience)
+    return max(timedelta(), min(wait, failed_at + wait - now))

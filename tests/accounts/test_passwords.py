@@ -56,7 +56,9 @@ def test_what_is_left_of_a_pause_never_exceeds_the_longest_even_when_the_clock_w
     now = datetime(2026, 11, 1, tzinfo=UTC)
     assert passwords.wait_left(5, now, now=now, patience=FOR_A_NAME) == timedelta(minutes=1)
     assert passwords.wait_left(5, now, now=now + timedelta(minutes=2), patience=FOR_A_NAME) == timedelta()
-    assert passwords.wait_left(5, now + timedelta(days=1), now=now, patience=FOR_A_NAME) == LONGEST_WAIT
+    assert passwords.wait_left(5, now + timedelta(days=1), now=now, patience=FOR_A_NAME) == timedelta(minutes=1)
+    assert passwords.wait_left(99, now + timedelta(days=1), now=now, patience=FOR_A_NAME) == LONGEST_WAIT
+    assert passwords.wait_left(4, now + timedelta(days=1), now=now, patience=FOR_A_NAME) == timedelta()
 
 
 def test_failures_are_forgotten_with_time_and_sooner_for_an_address() -> None:

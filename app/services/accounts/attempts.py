@@ -31,17 +31,17 @@ class TooManyAttempts(ChitraError):
 
 def claim(session: Session, key: str, patience: Patience) -> None:
     """Count one attempt of `key`. Raises TooManyAttempts, and counts nothing, while its pause lasts."""
-    now = clock.now()
     session.execute(
         text(
             "INSERT INTO sign_in_attempts (key, failures, failed_at) VALUES (:key, 0, :now)"
             " ON CONFLICT (key) DO NOTHING"
         ),
-        {"key": key, "now": now},
+        {"key": key, "now": clock.now()},
     )
     counted = session.execute(
         text("SELECT failures, failed_at FROM sign_in_attempts WHERE key = :key FOR UPDATE"), {"key": key}
     ).one()
+    now = clock.now()
     wait = wait_left(counted.failures, counted.failed_at, now=now, patience=patience)
     if wait:
         raise TooManyAttempts(wait)
