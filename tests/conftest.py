@@ -81,7 +81,7 @@ def addresses(server: Any) -> tuple[str, str]:
 @pytest.fixture(scope="session")
 def settings(home: Path) -> config.Settings:
     """Configuration of the tests: development, demo off."""
-    return config.load({"CHITRA_HOME": str(home), "SECRET_KEY": "tests", **_passed_on()})
+    return config.load({"CHITRA_HOME": str(home), "SECRET_KEY": "a key of the tests, long enough for HS256", **_passed_on()})
 
 
 def _passed_on() -> dict[str, str]:

@@ -91,18 +91,21 @@ class SignIn(AuthDBView):
         target = safe_path(request.args.get("next", "")) or start_page()
         if g.user.is_authenticated:
             return redirect(target, 303)
-        form, status = SignInForm(), 200
+        form, status, headers = SignInForm(), 200, {}
         if form.validate_on_submit():
             try:
                 user = self.appbuilder.sm.sign_in(form.username.data, form.password.data)
-            except (WrongCredentials, TooManyAttempts) as error:
+            except WrongCredentials as error:
                 form.add_problem(None, error.message)
                 status = error.status
+            except TooManyAttempts as error:
+                form.add_problem(None, error.message)
+                status, headers = error.status, {"Retry-After": str(error.retry_after_s)}
             else:
                 self.appbuilder.sm.open_session(user)
                 return redirect(target, 303)
         page = self.render_template(self.login_template, title=_("Đăng nhập"), form=form)
-        return make_response(page, status)
+        return make_response(page, status, headers)
 
     @expose("/logout/", methods=["POST"])
     def logout(self) -> ResponseReturnValue:
