@@ -154,6 +154,7 @@ class UserView(SafeModelView):
         "area": _l("Người dùng chỉ thấy đơn vị này và cấp dưới."),
         "agency": _l("Chỉ dành cho cán bộ đơn vị chi trả."),
     }
+    validators_columns = {"area": [Required()]}
     _names = {
         "last_name": NameField(LABELS["last_name"], [Required()], max_length=64),
         "first_name": NameField(LABELS["first_name"], [Required()], max_length=64),
