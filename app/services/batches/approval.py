@@ -49,11 +49,11 @@ def lock_many(session: Session, batch_ids: Collection[int], *, by: Actor) -> Non
     write_totals(session, ids)
     session.execute(
         text(
-            "UPDATE payout_batches b SET lines_sha256 = x.sha256, locked_by = :name, locked_by_id = :key,"
-            " locked_at = :now FROM (SELECT batch_id, encode(sha256(convert_to(string_agg(reference || '|' || total_vnd"
-            " || '|' || payee_fa || chr(10), '' ORDER BY reference COLLATE \"C\"), 'UTF8')), 'hex') AS sha256"
-            " FROM payout_lines WHERE batch_id = ANY(:ids) AND live GROUP BY batch_id) x"
-            " WHERE b.id = x.batch_id AND b.state = 'draft'"
+            "WITH hashed AS MATERIALIZED (SELECT batch_id, encode(sha256(convert_to(string_agg("
+            "   reference || '|' || total_vnd || '|' || payee_fa || chr(10), '' ORDER BY reference COLLATE \"C\"), 'UTF8')),"
+            "   'hex') AS sha256 FROM payout_lines WHERE batch_id = ANY(:ids) AND live GROUP BY batch_id)"
+            " UPDATE payout_batches b SET lines_sha256 = x.sha256, locked_by = :name, locked_by_id = :key,"
+            " locked_at = :now FROM hashed x WHERE b.id = x.batch_id AND b.state = 'draft'"
         ),
         {"ids": ids, "name": by.username, "key": by.user_id, "now": clock.now()},
     )
