@@ -11,6 +11,7 @@ from flask_appbuilder import Model
 from flask_appbuilder.models.sqla.base import SQLA
 from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, event, text
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -68,7 +69,15 @@ def _limit_open_transaction(actor: Actor) -> None:
         return
     session: Session = db.session()
     if session.in_transaction() and session.is_active:
-        limit(session.connection(), actor)
+        connection = session.connection()
+        if not _aborted(connection):
+            limit(connection, actor)
+
+
+def _aborted(connection: Connection) -> bool:
+    """An aborted transaction reads nothing more; limiting it would only hide the error that aborted it."""
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.info.transaction_status == TransactionStatus.INERROR)
 
 
 def limit(connection: Connection, actor: Actor) -> None:

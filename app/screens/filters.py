@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
 from flask_appbuilder.exceptions import InvalidOperationFilterFABException
@@ -19,6 +20,7 @@ from app.rules.problems import UnreadableError
 from app.screens.lookups import lookup_of
 
 MAX_SEARCH = 100
+MOST_DECIMAL = 10**15
 
 
 class SafeFilter(BaseFilter):
@@ -113,6 +115,19 @@ class NumberAtMost(NumberEqual):
         return column <= value
 
 
+class DecimalEqual(Equal):
+    """Exactly this decimal number, with comma or point."""
+
+    def read(self, text: str) -> Decimal:
+        try:
+            number = Decimal(text.replace(",", "."))
+        except InvalidOperation:
+            number = Decimal("NaN")
+        if not number.is_finite() or abs(number) >= MOST_DECIMAL:
+            raise ValueError(_("Hãy nhập một số, ví dụ 1,5."))
+        return number
+
+
 class DayEqual(Equal):
     """On this day; an instant counts by its day in Vietnam."""
 
@@ -198,6 +213,7 @@ class SafeConverter(BaseFilterConverter):
         ("is_string", [TextContains, TextStarts, Equal]),
         ("is_boolean", [YesNo]),
         ("is_integer", [NumberEqual, NumberAtLeast, NumberAtMost]),
+        ("is_numeric", [DecimalEqual]),
         ("is_date", [DayEqual, DayFrom, DayTo]),
         ("is_datetime", [DayEqual, DayFrom, DayTo]),
     )

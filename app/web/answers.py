@@ -19,7 +19,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RoutingException
 
-from app.errors import ChitraError, Stale
+from app.errors import BadInput, ChitraError, Stale
 from app.extensions import db
 from app.rules.problems import UnreadableError
 from app.rules.states import N_
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MACHINE_PATHS = ("/api/", "/agency/", "/health/")
-FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "")
 
 TITLES: Mapping[int, str] = {
     400: N_("Yêu cầu không đọc được"),
@@ -129,7 +129,7 @@ def _said_no(error: ChitraError) -> ResponseReturnValue:
 
 
 def _unreadable(error: UnreadableError) -> ResponseReturnValue:
-    return _said_no(ChitraError(error.text, **error.facts))
+    return _said_no(BadInput(error.text, **error.facts))
 
 
 def _page_too_old(error: CSRFError) -> ResponseReturnValue:

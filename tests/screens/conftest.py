@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import ChoiceLoader, FileSystemLoader
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 import config
 from app import create_app, security
 from app.extensions import acting_as, db, transaction
-from app.models import AppUser
+from app.models import AppUser, Beneficiary
 from app.rules.actors import SYSTEM, Role
 from app.services.accounts import issuing
 from tests.accounts import people
@@ -23,6 +26,20 @@ from tests.factories import COMMUNE
 from tests.screens import throwaway
 
 SignIn = Callable[..., FlaskClient]
+
+
+class Someone(NamedTuple):
+    """A person committed to the registry."""
+
+    id: int
+    code: str
+
+
+def registered(session: Session, *people: Beneficiary) -> list[Someone]:
+    """Commit people, and remember them beyond the session."""
+    made = [Someone(one.id, one.code) for one in people]
+    session.commit()
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -63,15 +80,20 @@ def sign_in(database: Flask, tried: Flask) -> Iterator[SignIn]:
     """Signs somebody in: `sign_in(Role.CLERK)`, `sign_in(Role.AUDITOR, area="VN")`."""
 
     def signed_in(role: Role = Role.CLERK, *, area: str = COMMUNE, name: str = "") -> FlaskClient:
-        user_id = make_user(role, area=area, name=name or f"{area}.{role.value}")
+        user_id = make_user(role, area=area, name=name or f"{area}.{role.value}".lower())
         client = tried.test_client()
-        with client.session_transaction() as cookie:
-            cookie.update({"_user_id": str(user_id), "_fresh": True, "sv": 1})
+        copy_context().run(_put_cookie, client, user_id)
         return client
 
     with tried.app_context():
         yield signed_in
         db.session.remove()
+
+
+def _put_cookie(client: FlaskClient, user_id: int) -> None:
+    """In a context of its own: the request it plays ends by becoming nobody."""
+    with client.session_transaction() as cookie:
+        cookie.update({"_user_id": str(user_id), "_fresh": True, "sv": 1})
 
 
 def make_user(role: Role, *, area: str, name: str) -> int:

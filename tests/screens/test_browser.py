@@ -160,12 +160,16 @@ def test_a_button_pressed_twice_acts_once(chromium: Any, address: str, sign_in: 
     page.get_by_role("button", name="Đánh dấu").click()
     dialog = page.locator("dialog[open]")
     dialog.get_by_label("Lý do").fill("Một lần")
-    dialog.evaluate("dialog => { const form = dialog.querySelector('form'); form.requestSubmit(); form.requestSubmit(); }")
+    dialog.evaluate(
+        "dialog => { const form = dialog.querySelector('form'); form.requestSubmit(); form.requestSubmit(); }"
+    )
     page.wait_for_url("**/list/")
     assert len(TryPeople.done) == 1
 
 
-def test_the_dialog_asks_for_the_reason_it_needs(chromium: Any, address: str, sign_in: SignIn, people: list[int]) -> None:
+def test_the_dialog_asks_for_the_reason_it_needs(
+    chromium: Any, address: str, sign_in: SignIn, people: list[int]
+) -> None:
     watched = Watched(chromium, address, sign_in(), 1280)
     page = watched.open(f"/trypeople/show/{people[1]}")
     TryPeople.done.clear()
@@ -176,9 +180,7 @@ def test_the_dialog_asks_for_the_reason_it_needs(chromium: Any, address: str, si
     assert TryPeople.done == []
 
 
-def test_a_big_table_is_searched_on_the_server(
-    chromium: Any, address: str, sign_in: SignIn, people: list[int]
-) -> None:
+def test_a_big_table_is_searched_on_the_server(chromium: Any, address: str, sign_in: SignIn, people: list[int]) -> None:
     watched = Watched(chromium, address, sign_in(Role.CLERK, area="01"), 1280)
     page = watched.open("/trypeople/add")
     page.locator("#area + .select2 .select2-selection").click()
