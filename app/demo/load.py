@@ -163,7 +163,6 @@ def _load_people(session: Session, everybody: Iterator[tuple[Place, Person]]) ->
             _copy(session, table, columns, rows[table])
     for table in _COLUMNS:
         session.execute(text(f"DROP TABLE load_{table}"))
-        session.execute(text(f"ANALYZE {table}"))
 
 
 def _keys(session: Session, table: str, count: int) -> list[int]:

@@ -121,7 +121,7 @@ class Commune:
             id_number=cccd(birthplace, sex, birth.year, self._serial()) if has_id else None,
             ethnicity=ethnicity,
             hamlet=hamlet,
-            phone=phone(rng) if rng.random() < PHONE_SHARE else None,
+            phone=phone(rng) if rng.random() < PHONE_SHARE and birth.year < self._today.year - 14 else None,
             grants=grants_of(rng, group, birth, today=self._today),
             receiver=_NOBODY,
         )
