@@ -72,15 +72,16 @@ def keep(session: Session, message: Incoming, *, answer: Mapping[str, Any]) -> K
     digest = hashlib.sha256(message.body).hexdigest()
     added = session.execute(
         text(
-            "INSERT INTO inbox (agency_id, message_id, action, transaction_id, headers, key_id, body, body_sha256, answer)"
-            " VALUES (:agency_id, :message_id, :action, :transaction_id, CAST(:headers AS jsonb), :key_id, :body, :sha256,"
-            " CAST(:answer AS jsonb)) ON CONFLICT (agency_id, message_id) DO NOTHING RETURNING id"
+            "INSERT INTO inbox (agency_id, message_id, action, transaction_id, received_at, headers, key_id, body, body_sha256,"
+            " answer) VALUES (:agency_id, :message_id, :action, :transaction_id, :now, CAST(:headers AS jsonb), :key_id,"
+            " :body, :sha256, CAST(:answer AS jsonb)) ON CONFLICT (agency_id, message_id) DO NOTHING RETURNING id"
         ),
         {
             "agency_id": message.agency_id,
             "message_id": message.message_id,
             "action": message.action,
             "transaction_id": message.transaction_id,
+            "now": clock.now(),
             "headers": json.dumps(dict(message.headers)),
             "key_id": message.key_id,
             "body": message.body,

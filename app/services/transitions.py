@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.errors import BadInput, NotAllowed, RuleBroken
 from app.rules.actors import Actor
 from app.rules.states import MACHINES, Machine, Move
@@ -132,8 +133,8 @@ def _audit(
     session.execute(
         text(
             "INSERT INTO state_changes (machine, entity_id, area_path, move, from_state, to_state, actor, actor_id,"
-            " reason, facts) SELECT :machine, r.id, r.area_path, :move, r.from_state, :to_state, :actor, :actor_id,"
-            " :reason, r.facts FROM jsonb_to_recordset(CAST(:rows AS jsonb))"
+            " reason, facts, at) SELECT :machine, r.id, r.area_path, :move, r.from_state, :to_state, :actor, :actor_id,"
+            " :reason, r.facts, :now FROM jsonb_to_recordset(CAST(:rows AS jsonb))"
             " AS r(id bigint, area_path text, from_state text, facts jsonb)"
         ),
         {
@@ -143,6 +144,7 @@ def _audit(
             "actor": by.username,
             "actor_id": by.user_id,
             "reason": reason,
+            "now": clock.now(),
             "rows": json.dumps(
                 [
                     {"id": key, "area_path": path, "from_state": state, "facts": dict(facts.get(key, {}))}
