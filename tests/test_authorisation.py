@@ -231,11 +231,14 @@ def test_every_table_that_carries_an_area_is_scoped() -> None:
             assert kinds[name] in ("scoped", "agency", "inherited"), name
 
 
-SCOPED_MODELS = [
-    mapper.class_
-    for mapper in AppUser.registry.mappers
-    if issubclass(mapper.class_, Scoped | Inherited | Area | AppUser)
-]
+SCOPED_MODELS = sorted(
+    (
+        mapper.class_
+        for mapper in AppUser.registry.mappers
+        if issubclass(mapper.class_, Scoped | Inherited | Area | AppUser)
+    ),
+    key=lambda model: str(model.__tablename__),
+)
 
 
 @pytest.mark.parametrize("model", SCOPED_MODELS, ids=lambda model: model.__tablename__)
