@@ -129,7 +129,8 @@ def _said_no(error: ChitraError) -> ResponseReturnValue:
 
 
 def _unreadable(error: UnreadableError) -> ResponseReturnValue:
-    return _said_no(BadInput(error.text, **error.facts))
+    facts: dict[str, Any] = dict(error.facts)
+    return _said_no(BadInput(error.text, **facts))
 
 
 def _page_too_old(error: CSRFError) -> ResponseReturnValue:
