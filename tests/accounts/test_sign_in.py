@@ -8,12 +8,14 @@ import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import event, text
+from werkzeug.security import check_password_hash
 from werkzeug.test import TestResponse
 
 from app import clock
@@ -303,3 +305,36 @@ def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(client: Flas
     assert answer.location == "/login/?next=/account/password"
     outside = client.post("/account/password", headers={"Referer": "https://evil.example/x"})
     assert outside.location == "/login/"
+
+
+# --- What an answer gives away -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("username", ["xa.canbo", "khong.co.ai", "bi.khoa"])
+def test_every_refusal_costs_one_hash_and_the_same_statements(
+    database: Flask, monkeypatch: pytest.MonkeyPatch, username: str
+) -> None:
+    """Whether a name exists, or is disabled, shows neither in the words nor in the work."""
+    people.issue("bi.khoa", Role.CLERK)
+    with people.system() as session:
+        session.execute(text("UPDATE ab_user SET active = false WHERE username = 'bi.khoa'"))
+    hashes: list[str] = []
+    statements: list[str] = []
+
+    def counted(hashed: str, password: str) -> bool:
+        hashes.append(hashed)
+        return check_password_hash(hashed, password)
+
+    def noted(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement.split()[0])
+
+    monkeypatch.setattr("app.accounts.check_password_hash", counted)
+    client, engine = database.test_client(), db.engine
+    event.listen(engine, "before_cursor_execute", noted)
+    try:
+        assert attempt(client, username).status_code == 401
+    finally:
+        event.remove(engine, "before_cursor_execute", noted)
+    assert len(hashes) == 1
+    work = [word for word in statements if word != "SELECT"]
+    assert work == ["DELETE", "INSERT", "UPDATE", "INSERT", "UPDATE", "UPDATE"]
