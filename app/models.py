@@ -529,6 +529,9 @@ class Entitlement(Scoped, Model):
         CheckConstraint("ends_on IS NULL OR ends_on >= starts_on", name="dates"),
         one_of("status", ("active", "suspended", "ended")),
         Index("ix_entitlements_area_path_id", "area_path", "id"),
+        Index(
+            "ix_entitlements_running", "area_path", "benefit_type_id", postgresql_where=text("status = 'active'")
+        ),
         {"comment": "Entitlements: what a beneficiary receives, by which decision, from when to when"},
     )
     id: Mapped[int] = key()
@@ -1124,6 +1127,11 @@ class SettlementRecord(Scoped, Model):
         UniqueConstraint("settlement_id", "reference"),
         Index("ix_settlement_records_line_id", "line_id"),
         Index("ix_settlement_records_area_path_id", "area_path", "id"),
+        Index(
+            "ix_settlement_records_undecided",
+            "settlement_id",
+            postgresql_where=text("finding NOT IN ('matched', 'duplicate') AND decided_outcome IS NULL"),
+        ),
         CheckConstraint("(decided_outcome IS NULL) = (decided_reason IS NULL)", name="decided_for_a_reason"),
         CheckConstraint("line_id IS NOT NULL OR finding = 'extra'", name="no_line_is_extra"),
         {

@@ -14,9 +14,6 @@ from app.rules.actors import bounds_of
 from app.services import settings
 from app.services.settings import SettingMissing
 
-EXPECTED_KINDS = ("monthly", "social_pension")
-"""Kinds of list an area must have as soon as somebody there is entitled; the others are made when there is cause."""
-
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
@@ -39,10 +36,16 @@ class AreaFacts:
     settlement_cutoff_day: int | None
     shift_to_working_day: bool | None
     payment_day_to: int | None
-    expected_kinds: list[str]
+    has_monthly: bool
+    has_pension: bool
     area_period_id: int | None
     period_state: str | None
     open_before: date | None
+
+    @property
+    def expected_kinds(self) -> list[str]:
+        """Kinds of list that somebody here is entitled to; the other kinds are made when there is cause."""
+        return ["monthly"] * self.has_monthly + ["social_pension"] * self.has_pension
 
     @property
     def closed(self) -> bool:
@@ -81,39 +84,41 @@ class ListFacts:
     undecided: int
 
 
-_AREAS = """
+_RUNNING = """
+EXISTS (SELECT 1 FROM benefit_types t, LATERAL (
+    SELECT 1 FROM entitlements e JOIN beneficiaries b ON b.id = e.beneficiary_id AND b.status = 'active'
+     WHERE e.area_path = c.path AND e.benefit_type_id = t.id AND e.status = 'active'
+       AND e.starts_on <= :last AND (e.ends_on IS NULL OR e.ends_on >= :month) LIMIT 1) x
+ WHERE t.batch_kind = '{kind}')
+"""
+
+_NEAREST = """
+(array_agg(s.{name} ORDER BY length(s.area_path) DESC, s.valid_from DESC) FILTER (WHERE s.{name} IS NOT NULL))[1]
+"""
+
+_AREAS = f"""
 WITH communes AS (
     SELECT path FROM areas WHERE level = 'commune' AND path >= :low AND path < :high
        AND valid_from <= :last AND (valid_to IS NULL OR valid_to >= :month)
 ), nearest AS (
-    SELECT c.path,
-           (array_agg(s.paying_level ORDER BY length(s.area_path) DESC, s.valid_from DESC)
-               FILTER (WHERE s.paying_level IS NOT NULL))[1] AS paying_level,
-           (array_agg(s.list_cutoff_day ORDER BY length(s.area_path) DESC, s.valid_from DESC)
-               FILTER (WHERE s.list_cutoff_day IS NOT NULL))[1] AS list_cutoff_day,
-           (array_agg(s.settlement_cutoff_day ORDER BY length(s.area_path) DESC, s.valid_from DESC)
-               FILTER (WHERE s.settlement_cutoff_day IS NOT NULL))[1] AS settlement_cutoff_day,
-           (array_agg(s.shift_to_working_day ORDER BY length(s.area_path) DESC, s.valid_from DESC)
-               FILTER (WHERE s.shift_to_working_day IS NOT NULL))[1] AS shift_to_working_day,
-           (array_agg(s.payment_day_to ORDER BY length(s.area_path) DESC, s.valid_from DESC)
-               FILTER (WHERE s.payment_day_to IS NOT NULL))[1] AS payment_day_to
+    SELECT c.path, {_NEAREST.format(name="paying_level")} AS paying_level,
+           {_NEAREST.format(name="list_cutoff_day")} AS list_cutoff_day,
+           {_NEAREST.format(name="settlement_cutoff_day")} AS settlement_cutoff_day,
+           {_NEAREST.format(name="shift_to_working_day")} AS shift_to_working_day,
+           {_NEAREST.format(name="payment_day_to")} AS payment_day_to
       FROM communes c
       LEFT JOIN payment_settings s ON starts_with(c.path, s.area_path) AND s.valid_from <= :month
      GROUP BY c.path
 ), paying AS (
-    SELECT DISTINCT ON (1) CASE paying_level WHEN 'province' THEN left(path, 6) ELSE path END AS paying_path,
-           list_cutoff_day, settlement_cutoff_day, shift_to_working_day, payment_day_to
-      FROM nearest ORDER BY 1, path
+    SELECT CASE paying_level WHEN 'province' THEN left(c.path, 6) ELSE c.path END AS paying_path,
+           min(list_cutoff_day) AS list_cutoff_day, min(settlement_cutoff_day) AS settlement_cutoff_day,
+           bool_and(shift_to_working_day) AS shift_to_working_day, min(payment_day_to) AS payment_day_to,
+           bool_or({_RUNNING.format(kind="monthly")}) AS has_monthly,
+           bool_or({_RUNNING.format(kind="social_pension")}) AS has_pension
+      FROM nearest c GROUP BY 1
 )
 SELECT a.id, a.code, a.path, a.full_name, p.list_cutoff_day, p.settlement_cutoff_day, p.shift_to_working_day,
-       p.payment_day_to,
-       ARRAY(SELECT k FROM unnest(CAST(:kinds AS text[])) WITH ORDINALITY u(k, n) WHERE EXISTS (
-           SELECT 1 FROM entitlements e JOIN beneficiaries b ON b.id = e.beneficiary_id AND b.status = 'active'
-            WHERE e.area_path >= a.path AND e.area_path < left(a.path, -1) || '0'
-              AND e.benefit_type_id IN (SELECT id FROM benefit_types WHERE batch_kind = u.k)
-              AND e.status = 'active' AND e.starts_on <= :last AND (e.ends_on IS NULL OR e.ends_on >= :month)
-       ) ORDER BY n) AS expected_kinds,
-       t.id AS area_period_id, t.state AS period_state,
+       p.payment_day_to, p.has_monthly, p.has_pension, t.id AS area_period_id, t.state AS period_state,
        (SELECT min(q.month) FROM area_periods o JOIN periods q ON q.id = o.period_id
          WHERE o.area_id = a.id AND o.state = 'open' AND q.month < :month) AS open_before
   FROM paying p
@@ -155,7 +160,7 @@ def areas(session: Session, path: str, month: date) -> list[AreaFacts]:
     """Every paying area in `path` and below, by name."""
     low, high = bounds_of(path)
     last = date.fromordinal(dates.add_months(month, 1).toordinal() - 1)
-    facts = {"low": low, "high": high, "month": month, "last": last, "kinds": list(EXPECTED_KINDS)}
+    facts = {"low": low, "high": high, "month": month, "last": last}
     return [AreaFacts(**row._mapping) for row in session.execute(text(_AREAS), facts)]
 
 
