@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from app.agency import messages, signing, wire
 from app.agency.g2p import G2PAgency
 from app.agency.keys import KeyRing
 from app.agency.messages import Ack
-from app.agency.port import Endpoint
+from app.agency.port import Endpoint, NotSent
 from app.agency.sandbox.desk import Desk
 from app.agency.sandbox.engine import CallbackOut, SandboxPostOffice
 from app.agency.sandbox.home import Exchange, prepare_home
@@ -71,8 +71,14 @@ class Counterpart:
         for office in self._offices.values():
             turn(office.store, {"day_offset": days_from_today})
 
+    def wait(self, what: str, until: Callable[[], bool]) -> None:
+        """Carry everything, and make sure it had that effect. Raises Undelivered."""
+        self.carry()
+        if not until():
+            raise Undelivered(what)
+
     def carry(self) -> None:
-        """Let everything that waits travel: our packets there, their words here, applied. Raises Undelivered."""
+        """Let everything that waits travel: our packets there, their words here, applied."""
         while sending.send_next(self.connect):
             pass
         for code, office in self._offices.items():
@@ -123,8 +129,9 @@ class _Direct(G2PAgency):
     def _deliver(
         self, endpoint: Endpoint, path: str, body: bytes, *, ends: float, answer_max_bytes: int
     ) -> wire.WireAnswer:
-        office = self._offices[endpoint.receiver_id]
-        given = self._exchanges[endpoint.receiver_id]
+        if endpoint.receiver_id not in self._offices:
+            raise NotSent("address", "no post office of that agency plays here")
+        office, given = self._offices[endpoint.receiver_id], self._exchanges[endpoint.receiver_id]
         form = {
             "grant_type": "client_credentials",
             "client_id": given.client_id,

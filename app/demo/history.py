@@ -50,7 +50,6 @@ def play_history(session: Session, loaded: LoadedDemo, *, months: int = 3) -> No
     this_month = clock.today().replace(day=1)
     past = [add_months(this_month, -back) for back in range(months, 0, -1)]
     offices = _offices(session, loaded)
-    session.commit()
     with Counterpart((POST, BANK), seed=loaded.seed) as agencies:
         for month in past:
             _gather_statistics()
@@ -135,7 +134,7 @@ def _play(offices: list[Office], agencies: Counterpart, month: date) -> None:
     with _on(month, CHECKED) as session:
         for office, batch_ids in made:
             if batch_ids:
-                locking.lock_many(session, _settlements(session, batch_ids), by=office.staff.accountant)
+                locking.lock_many(session, settlements_of(session, batch_ids), by=office.staff.accountant)
     with _on(month, CLOSED) as session:
         for office, batch_ids in made:
             for key in _area_periods(session, batch_ids):
@@ -186,7 +185,8 @@ def _packets(batch_ids: list[int], state: str) -> list[tuple[str, str]]:
     return [(row.agency, row.code) for row in rows]
 
 
-def _settlements(session: Session, batch_ids: list[int]) -> list[int]:
+def settlements_of(session: Session, batch_ids: list[int]) -> list[int]:
+    """The settlements of lists that still count."""
     statement = text("SELECT id FROM settlements WHERE batch_id = ANY(:ids) AND state <> 'void' ORDER BY id")
     return list(session.scalars(statement, {"ids": batch_ids}))
 
