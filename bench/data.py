@@ -18,13 +18,13 @@ MONTH = date(2026, 11, 1)
 MADE_ON = date(2026, 10, 20)
 """The day on which the measured month is played."""
 
-_FAMILIES = "Nguyễn Trần Lê Phạm Hoàng Huỳnh Phan Vũ Võ Đặng Bùi Đỗ Hồ Ngô Dương Lý Hà Quách Bạch Đinh".split()
-_MIDDLES = "Thị Văn Đức Ngọc Hữu Xuân Minh Quang Thanh Đình Thu Kim Công Bá Mai Hồng Tiến Như Thế Gia".split()
+_FAMILIES = "Nguyễn Trần Lê Phạm Hoàng Huỳnh Phan Vũ Võ Đặng Bùi Đỗ Hồ Ngô Dương Lý Hà Quách Bạch Đinh"
+_MIDDLES = "Thị Văn Đức Ngọc Hữu Xuân Minh Quang Thanh Đình Thu Kim Công Bá Mai Hồng Tiến Như Thế Gia"
 _GIVEN = (
     "An Anh Bình Bích Chi Cúc Cường Dung Dũng Duyên Đào Đạt Giang Hà Hải Hạnh Hằng Hiền Hiếu Hoa Hoà Hồng Huệ Hùng"
     " Hương Huyền Khánh Lan Liên Loan Long Lý Mai Minh Nam Nga Ngân Nhung Oanh Phúc Phương Quang Quý Sơn Tâm Thảo"
     " Thắng Thành Thuý Thủy Tiến Trang Tuấn Tùng Tuyết Tư Út Vân Việt Xuân Yến"
-).split()
+)
 
 _CONTRACTS = """
 INSERT INTO agencies (code, name, kind, base_url)
@@ -182,7 +182,7 @@ def fill(admin: psycopg.Connection[Any], *, lines: int, months: int) -> None:
 def _spell(admin: psycopg.Connection[Any]) -> None:
     admin.execute("CREATE TEMPORARY TABLE spelled (n int, full_name text, name_fold text, name_sort text)")
     with admin.cursor() as cursor, cursor.copy("COPY spelled FROM STDIN") as copy:
-        for n, parts in enumerate(product(_FAMILIES, _MIDDLES, _GIVEN)):
+        for n, parts in enumerate(product(_FAMILIES.split(), _MIDDLES.split(), _GIVEN.split())):
             name = " ".join(parts)
             copy.write_row((n, name, names.fold(name), names.sort_key(name)))
 

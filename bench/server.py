@@ -28,6 +28,7 @@ AS_IN_PRODUCTION = {
     "max_wal_size": "4GB",
     "checkpoint_completion_target": "0.9",
     "random_page_cost": "1.1",
+    "client_connection_check_interval": "10s",
 }
 """What docs/operations.md tells an operator to set. Durability stays as it is by default: fsync, synchronous_commit."""
 

@@ -119,4 +119,4 @@ def compute(session: Session, low: str, high: str, *, month: date, last: date, p
     for name in ("make_benefit", "make_owed"):
         session.execute(text(f"ANALYZE {name}"))
     session.execute(text(_LINES), facts)
-    session.execute(text("ANALYZE make_line"))
+    session.execute(text("ANALYZE make_line (entitlement_id, paying_id, agency_id)"))
