@@ -55,6 +55,7 @@ LABELS: dict[str, Any] = {
     "get_full_name": _l("Họ và tên"),
     "email": _l("Thư điện tử"),
     "area": _l("Đơn vị hành chính"),
+    "agency": _l("Đơn vị chi trả"),
     "roles": _l("Vai trò"),
     "active": _l("Đang hoạt động"),
     "last_login": _l("Đăng nhập lần cuối"),
@@ -86,11 +87,12 @@ class RoleBoxes:
     def __call__(self, field: RolesField, **kwargs: Any) -> Markup:
         boxes = [
             Markup(
-                '<div class="checkbox"><label><input type="checkbox" name="{}" value="{}"{}> {}</label></div>'
-            ).format(field.name, code, Markup(" checked") if chosen else "", label)
+                '<div class="form-check"><input type="checkbox" id="{0}" name="{1}" value="{2}"{3}>'
+                '<label for="{0}">{4}</label></div>'
+            ).format(f"{field.id}-{code}", field.name, code, Markup(" checked") if chosen else "", label)
             for code, label, chosen, *_rest in field.iter_choices()
         ]
-        return Markup('<div role="group" id="{}" aria-label="{}">{}</div>').format(
+        return Markup('<div role="group" id="{}" tabindex="-1" aria-label="{}">{}</div>').format(
             field.id, field.label.text, Markup("").join(boxes)
         )
 
@@ -307,8 +309,11 @@ class UserChangeView(ReadOnlyView):
 
 
 def facts_in_words(facts: Mapping[str, Any]) -> Markup:
-    """What a record of change holds, one fact a line."""
-    lines = [Markup("{}: {}").format(LABELS.get(name, name), _fact(name, value)) for name, value in facts.items()]
+    """What a record of change holds, one fact a line; of a whole new account only what was filled in."""
+    shown = [(LABELS[name], _fact(name, facts[name])) for name in LABELS if name in facts]
+    lines = [
+        Markup("{}: {}").format(label, value) for label, value in shown if value != NOTHING or "username" not in facts
+    ]
     return Markup("<br>").join(lines or [NOTHING])
 
 
