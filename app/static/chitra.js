@@ -59,15 +59,19 @@
 
   // --- The menu on a phone ------------------------------------------------------------------------------------
 
-  var menuButton = document.querySelector("[data-menu]");
+  var menuButton = document.querySelector("[data-menu][aria-controls]");
 
   function showMenu(shown) {
+    if (shown === document.body.classList.contains("menu-open")) { return; }
     document.body.classList.toggle("menu-open", shown);
     menuButton.setAttribute("aria-expanded", shown ? "true" : "false");
+    (shown ? document.querySelector(".menu-close") : menuButton).focus();
   }
 
   if (menuButton) {
-    menuButton.addEventListener("click", function () { showMenu(!document.body.classList.contains("menu-open")); });
+    all("[data-menu]").forEach(function (button) {
+      button.addEventListener("click", function () { showMenu(!document.body.classList.contains("menu-open")); });
+    });
     document.addEventListener("keydown", function (event) {
       if (event.key !== "Escape") { return; }
       showMenu(false);

@@ -207,3 +207,38 @@ def test_a_day_is_picked_from_the_calendar(chromium: Any, address: str, sign_in:
     page.locator(".datepicker-days td.day", has_text="17").first.click()
     assert page.locator("#starts_on").input_value() == "17/11/2026"
     assert watched.complaints == []
+
+
+def test_the_menu_of_a_phone_opens_and_closes_by_keyboard(chromium: Any, address: str, sign_in: SignIn) -> None:
+    watched = Watched(chromium, address, sign_in(), 390)
+    page = watched.open("/trypeople/list/")
+    assert not page.locator("#menu").is_visible()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip-link"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    watched.shoot("menu")
+    assert page.locator("#menu").is_visible()
+    assert page.evaluate("document.activeElement.closest('#menu') !== null")
+    page.keyboard.press("Escape")
+    assert not page.locator("#menu").is_visible()
+    assert page.evaluate("document.activeElement.hasAttribute('aria-controls')")
+    page.locator("#month-switch").select_option("09/2026")
+    page.wait_for_load_state("networkidle")
+    assert page.locator("#month-switch").input_value() == "09/2026"
+
+
+def test_a_dialog_is_answered_by_keyboard(chromium: Any, address: str, sign_in: SignIn, people: list[int]) -> None:
+    page = Watched(chromium, address, sign_in(), 1280).open(f"/trypeople/show/{people[1]}")
+    TryPeople.done.clear()
+    page.get_by_role("button", name="Đánh dấu").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("dialog[open]").count() == 1
+    page.keyboard.press("Escape")
+    assert page.locator("dialog[open]").count() == 0
+    page.keyboard.press("Enter")
+    page.keyboard.type("Bằng bàn phím")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/list/")
+    assert [why for _codes, why in TryPeople.done] == ["Bằng bàn phím"]
