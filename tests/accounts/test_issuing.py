@@ -58,7 +58,7 @@ def test_a_province_cannot_give_what_it_does_not_hold(role: Role) -> None:
 
 @pytest.mark.parametrize("area", ["VN", people.DAK_LAK])
 def test_a_province_cannot_issue_accounts_above_or_beside_itself(area: str) -> None:
-    with pytest.raises(NotAllowed):
+    with pytest.raises(issuing.NotYourArea):
         create(people.actor("hn.quantri"), "xa.moi", people.account(CLERK, area=area))
 
 
@@ -77,7 +77,7 @@ def test_a_user_of_another_area_is_not_found() -> None:
 
 def test_a_user_cannot_be_moved_out_of_the_administrators_area() -> None:
     people.issue("xa.canbo", CLERK, area=people.BA_DINH)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(issuing.NotYourArea):
         change(people.actor("hn.quantri"), "xa.canbo", people.account(CLERK, area=people.DAK_LAK))
 
 
