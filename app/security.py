@@ -85,6 +85,18 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "PaymentMethodView": reads(READERS) | writes({CLERK}),
     "ArrearsView": reads(READERS),
     "LineHistoryView": reads(READERS),
+    # --- Settlements, extensions, recoveries (app/screens/settlements.py, extensions.py, recoveries.py)
+    "SettlementView": reads(EVERYONE)
+    | {
+        "can_lock": frozenset({ACCOUNTANT}),
+        "can_decide": frozenset({CLERK, ACCOUNTANT}),
+        "can_decide_missing": frozenset({CLERK, ACCOUNTANT}),
+        "can_extend": OFFICE | {AGENCY_USER},
+        "can_minutes": READERS,
+    },
+    "SettlementRecordView": reads(EVERYONE),
+    "ExtensionView": reads(EVERYONE) | dict.fromkeys(("can_grant", "can_refuse"), frozenset({SUPERVISOR})),
+    "RecoveryView": reads(READERS),
 }
 """View or API class name -> permission -> roles that hold it."""
 
@@ -101,6 +113,10 @@ MENUS: dict[str, frozenset[Role]] = {
     "Hồ sơ đối tượng": READERS,
     "Quản lý người dùng": ADMINS | {AUDITOR},
     "Nhật ký người dùng": ADMINS | {AUDITOR},
+    "Chức năng khác": EVERYONE,
+    "Quyết toán đơn vị chi trả": EVERYONE,
+    "Danh sách truy thu": READERS,
+    "Gia hạn": EVERYONE,
 }
 """Menu entry -> roles that see it."""
 

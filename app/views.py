@@ -7,7 +7,7 @@ from typing import Any
 from flask_appbuilder import IndexView
 from flask_babel import lazy_gettext as _l
 
-from app.screens import areas, registry, settings, users
+from app.screens import areas, extensions, recoveries, registry, settings, settlements, users
 
 
 class Home(IndexView):
@@ -18,6 +18,7 @@ def register(appbuilder: Any) -> None:
     """Register every screen in the order of the menu."""
     _system(appbuilder)
     _registry(appbuilder)
+    _settling(appbuilder)
 
 
 def _system(appbuilder: Any) -> None:
@@ -43,3 +44,13 @@ def _registry(appbuilder: Any) -> None:
     ):  # fmt: skip
         appbuilder.add_view_no_menu(under)
     appbuilder.add_view(registry.BeneficiaryView, "Hồ sơ đối tượng", label=_l("Hồ sơ đối tượng"), **people)
+
+
+def _settling(appbuilder: Any) -> None:
+    other = {"category": "Chức năng khác", "category_label": _l("Chức năng khác")}
+    appbuilder.add_view_no_menu(settlements.SettlementRecordView)
+    appbuilder.add_view(
+        settlements.SettlementView, "Quyết toán đơn vị chi trả", label=_l("Quyết toán đơn vị chi trả"), **other
+    )
+    appbuilder.add_view(recoveries.RecoveryView, "Danh sách truy thu", label=_l("Danh sách truy thu"), **other)
+    appbuilder.add_view(extensions.ExtensionView, "Gia hạn", label=_l("Gia hạn"), **other)

@@ -1,0 +1,260 @@
+"""What the page of one settlement shows: figures, deadline, lines of a tab, messages, what may be done now. No route."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from flask import request, url_for
+from flask_babel import gettext
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.models import DeadlineExtension, Settlement, StateChange
+from app.rules import deadlines, names
+from app.rules.problems import UnreadableError
+from app.rules.states import MACHINES
+from app.screens.fields import said
+from app.services.settlements import arithmetic, heard, lines
+from app.services.settlements.arithmetic import Figures, Tally
+from app.services.settlements.saying import DECISIONS, FINDINGS, REASONS, STANDING_TONES, STANDINGS
+from app.web.words import tag, thousands, vnd
+
+PAGE_SIZE = 50
+MOST_PAGES = 10_000
+LONGEST_SEARCH = 100
+
+OPEN = frozenset(MACHINES["settlement"].states) - MACHINES["settlement"].final_states()
+"""States in which something may still be done."""
+
+TAB_WORDS: dict[str, Any] = {
+    "unpaid": _l("Chưa chi trả"),
+    "recover": _l("Chưa truy thu"),
+    "differing": _l("Sai lệch"),
+    "pending": _l("Chưa có kết quả"),
+    "paid": _l("Đã trả"),
+    "all": _l("Tất cả"),
+    "disputed": _l("Tranh chấp"),
+}
+EMPTY_WORDS: dict[str, Any] = {
+    "unpaid": _l("Không có ai chưa được chi trả."),
+    "recover": _l("Không có khoản nào phải truy thu."),
+    "differing": _l("Kết quả bưu điện báo không lệch so với gói tin đã gửi."),
+    "pending": _l("Mọi dòng đều đã có kết quả."),
+    "paid": _l("Chưa có ai được báo là đã trả."),
+    "all": _l("Gói tin này không có dòng nào."),
+    "disputed": _l("Không có dòng nào bị báo mâu thuẫn."),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which lines the address asks for; `problem` says why the search could not be read."""
+
+    tab: str
+    typed: str
+    number: int
+    problem: str
+
+
+@dataclass(frozen=True)
+class SettlementPage:
+    """Everything the template needs of one settlement."""
+
+    item: Settlement
+    figures: Figures
+    asked: Asked
+    counts: dict[str, int]
+    matching: int
+    lines: Sequence[lines.Line]
+    messages: Sequence[heard.Heard]
+    extensions: Sequence[DeadlineExtension]
+    history: Sequence[StateChange]
+
+    @property
+    def is_open(self) -> bool:
+        """Something may still be decided, extended or locked."""
+        return self.item.state in OPEN
+
+    @property
+    def granted_days(self) -> int:
+        """Days of all granted extensions."""
+        return sum(one.days for one in self.extensions if one.state == "granted")
+
+    @property
+    def due(self) -> date:
+        """The deadline with every granted extension."""
+        return due_of(self.item)
+
+    @property
+    def days_left_to_ask(self) -> int:
+        """Days that may still be granted."""
+        return deadlines.MAX_EXTENSION_DAYS_TOTAL - self.granted_days
+
+    @property
+    def total(self) -> dict[str, Any]:
+        """The left side of the arithmetic."""
+        return _part(_("Đã gửi"), self.figures.sent)
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """The right side of the arithmetic; disputes only where there are any."""
+        found = self.figures
+        parts = [
+            _part(_("Đã trả"), found.paid),
+            _part(_("Chưa trả"), found.unpaid),
+            _part(_("Cần truy thu"), found.to_recover),
+            _part(_("Chưa có kết quả"), found.pending),
+        ]
+        return [*parts, _part(_("Tranh chấp, sai số tiền"), found.disputed)] if found.disputed.people else parts
+
+    @property
+    def difference(self) -> str:
+        """Why it does not tie out, in words."""
+        return " ".join(self.figures.problems)
+
+    @property
+    def tabs(self) -> list[dict[str, Any]]:
+        """Tabs with their counts; lines without a result have one only while there are any."""
+        shown = [tab for tab in TAB_WORDS if tab != "pending" or self.counts["pending"] or self.asked.tab == "pending"]
+        return [
+            {
+                "label": TAB_WORDS[tab],
+                "href": self.url(tab=tab),
+                "count": self.counts[tab],
+                "current": tab == self.asked.tab,
+            }
+            for tab in shown
+        ]
+
+    def url(self, **args: Any) -> str:
+        """The address of this page with another tab or page."""
+        return url_for("SettlementView.show", pk=self.item.id, **args)
+
+    def page_url(self, number: int) -> str:
+        """The same lines, another page."""
+        return self.url(tab=self.asked.tab, q=self.asked.typed or None, page=number or None)
+
+    @property
+    def caption(self) -> str:
+        """What the table of lines holds."""
+        return str(TAB_WORDS[self.asked.tab])
+
+    @property
+    def empty_text(self) -> str:
+        """Why there is no line here."""
+        return str(_("Không có ai khớp với ô tìm.") if self.asked.typed else EMPTY_WORDS[self.asked.tab])
+
+
+def of(session: Session, item: Settlement) -> SettlementPage:
+    """The page the address asks for."""
+    figures = arithmetic.figures(session, item.id)
+    counts = lines.counts(session, item)
+    asked = _asked(counts)
+    number_matching = lines.count(session, item, asked.tab, asked.typed) if asked.typed else counts[asked.tab]
+    return SettlementPage(
+        item=item,
+        figures=figures,
+        asked=asked,
+        counts=counts,
+        matching=0 if asked.problem else number_matching,
+        lines=()
+        if asked.problem
+        else lines.page(session, item, asked.tab, typed=asked.typed, first=asked.number * PAGE_SIZE, size=PAGE_SIZE),
+        messages=heard.about(session, item),
+        extensions=sorted(item.extensions, key=lambda one: one.id),
+        history=_history(session, item),
+    )
+
+
+def _asked(counts: dict[str, int]) -> Asked:
+    tab, problem, typed = request.args.get("tab", ""), "", ""
+    if tab not in TAB_WORDS:
+        tab = next((name for name in ("disputed", "pending", "unpaid") if counts[name]), "unpaid")
+    written = request.args.get("page", "")
+    number = int(written) if written.isascii() and written.isdigit() and len(written) <= 5 else 0
+    try:
+        typed = names.clean_text(request.args.get("q", ""), max_length=LONGEST_SEARCH)
+    except UnreadableError as error:
+        problem = said(error)
+    return Asked(tab, typed, min(number, MOST_PAGES), problem)
+
+
+def _history(session: Session, item: Settlement) -> Sequence[StateChange]:
+    statement = select(StateChange).where(StateChange.machine == "settlement", StateChange.entity_id == item.id)
+    return list(session.scalars(statement.order_by(StateChange.id)))
+
+
+def due_of(item: Settlement) -> date:
+    """The agency's deadline with every granted extension."""
+    return deadlines.extended(item.due_on, [one.days for one in item.extensions if one.state == "granted"])
+
+
+def _part(label: str, tally: Tally) -> dict[str, Any]:
+    return {"label": label, "people": tally.people, "vnd": tally.vnd}
+
+
+def seen_of(figures: Figures) -> str:
+    """The figures a dialog said would be written; another text means that they changed meanwhile."""
+    return "-".join(f"{t.people}.{t.vnd}" for t in (figures.paid, figures.unpaid, figures.to_recover))
+
+
+def written_in_words(figures: Figures) -> str:
+    """What locking writes: "1.250 người đã trả (812.340.000 đ), 12 chưa trả …"."""
+    return str(
+        _(
+            "%(paid)s người đã trả (%(paid_vnd)s), %(unpaid)s chưa trả (%(unpaid_vnd)s),"
+            " %(recover)s cần truy thu (%(recover_vnd)s)",
+            paid=thousands(figures.paid.people),
+            paid_vnd=vnd(figures.paid.vnd),
+            unpaid=thousands(figures.unpaid.people),
+            unpaid_vnd=vnd(figures.unpaid.vnd),
+            recover=thousands(figures.to_recover.people),
+            recover_vnd=vnd(figures.to_recover.vnd),
+        )
+    )
+
+
+def lock_sentence(figures: Figures) -> str:
+    """What the dialog of the lock says will happen, in numbers."""
+    sentences = [_("Ghi %(figures)s.", figures=written_in_words(figures))]
+    carried = figures.unpaid.people - figures.stopped.people
+    if carried:
+        sentences.append(_("%(count)s người chưa trả được mang tiền sang kỳ sau.", count=thousands(carried)))
+    if figures.stopped.people:
+        sentences.append(_("%(count)s người dừng chi trả, không mang sang.", count=thousands(figures.stopped.people)))
+    sentences.append(_("Sau khi chốt không sửa được nữa."))
+    return " ".join(map(str, sentences))
+
+
+# --- Words of a line ---------------------------------------------------------------------------------------------
+
+
+def standing_words(standing: str) -> str:
+    """How a line stands, in words."""
+    return str(gettext(STANDINGS[standing]))
+
+
+def standing_tag(standing: str) -> Markup:
+    """How a line stands, as a badge."""
+    return tag(standing_words(standing), STANDING_TONES[standing])
+
+
+def reason_words(code: str | None) -> str:
+    """A reason code in words; a reason that is no code is its own words."""
+    return "" if code is None else str(gettext(REASONS.get(code, code)))
+
+
+def finding_words(code: str) -> str:
+    """A finding in words."""
+    return str(gettext(FINDINGS[code]))
+
+
+def outcome_words(code: str | None) -> str:
+    """What the agency or a person says about a line, in words."""
+    return str(_("không nói rõ") if code is None else gettext(DECISIONS[code]))

@@ -1,0 +1,386 @@
+"""Quyết toán đơn vị chi trả: what agencies report, checked by people; decided, extended and locked by the services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_appbuilder import expose, has_access
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.errors import ChitraError, NotFound, Stale
+from app.extensions import current_actor, db, transaction
+from app.models import AccessLog, DeadlineExtension, Period, Settlement, SettlementRecord
+from app.rules import deadlines
+from app.screens import settlement_page
+from app.screens.actions import reason
+from app.screens.base import ReadOnlyView
+from app.screens.fields import CleanField, Required, WholeNumberField
+from app.screens.filters import SafeFilter
+from app.screens.forms import SafeForm
+from app.screens.paths import ByPath
+from app.screens.settlement_page import OPEN
+from app.services import extensions
+from app.services.settlements import arithmetic, deciding, lines, locking
+from app.services.settlements.arithmetic import Figures, Tally
+from app.services.settlements.saying import DECISIONS, FINDINGS, OUTCOMES, REASONS
+from app.web.frame import current_month, way_back
+from app.web.words import dmy, relative_days, thousands, vnd
+
+FIGURES = ("sent", "paid", "unpaid", "recover")
+LONGEST_EXTENSION_REASON = 1000
+MOST_NAMED = 5_000
+"""Names printed in one biên bản."""
+
+
+class FiguresMoved(Stale):
+    """Số liệu vừa thay đổi từ lúc bạn mở trang; nay chốt sẽ ghi %(now)s. Chưa có gì được ghi: hãy xem lại rồi chốt."""
+
+
+class LineMoved(Stale):
+    """Dòng %(line)s vừa thay đổi từ lúc bạn mở trang, nay là “%(now)s”. Hãy xem lại rồi quyết định."""
+
+
+class LineDecided(Stale):
+    """Dòng %(line)s vừa được %(who)s quyết định là “%(now)s” (%(why)s). Hãy xem lại rồi quyết định."""
+
+
+class CountMoved(Stale):
+    """Số dòng chưa có kết quả vừa thay đổi từ lúc bạn mở trang, nay là %(now)s. Chưa có gì được ghi; hãy xem lại."""
+
+
+class AskedMeanwhile(Stale):
+    """Vừa có đề nghị gia hạn khác cho quyết toán này (%(days)s ngày, %(who)s nhập). Hãy xem lại trước khi đề nghị thêm."""
+
+
+class InMonth(SafeFilter):
+    """Of the month that every page obeys."""
+
+    def apply(self, query: Any, value: Any) -> Any:
+        """By the period's first day."""
+        return query.filter(Settlement.period_id.in_(select(Period.id).where(Period.month == value)))
+
+
+class SettlementInterface(ByPath):
+    """Settlements with their figures as they stand now, not only those the lock wrote."""
+
+    def get_values(self, lst: Iterable[Settlement], list_columns: list[str]) -> list[dict[str, Any]]:
+        """Rows of the list; three statements for all that is not locked yet."""
+        rows = list(lst)
+        live = arithmetic.figures_of(db.session(), [row.id for row in rows if row.state != "locked"])
+        stored = [name for name in list_columns if name not in FIGURES]
+        found = zip(rows, super().get_values(rows, stored), strict=True)
+        return [values | _figures_of(row, live.get(row.id)) | {"due_on": _due(row)} for row, values in found]
+
+
+def _figures_of(row: Settlement, live: Figures | None) -> dict[str, Any]:
+    if live is None:
+        tallies = [
+            Tally(row.sent_count, row.sent_vnd),
+            Tally(row.paid_count, row.paid_vnd),
+            Tally(row.unpaid_count, row.unpaid_vnd),
+            Tally(row.recover_count, row.recover_vnd),
+        ]
+    else:
+        tallies = [live.sent, live.paid, live.unpaid, live.to_recover]
+    return {name: _pair(tally) for name, tally in zip(FIGURES, tallies, strict=True)}
+
+
+def _pair(tally: Tally) -> Markup:
+    return Markup('<span class="pair">{}<br><span class="if-any">{}</span></span>').format(
+        _("%(count)s người", count=thousands(tally.people)), vnd(tally.vnd)
+    )
+
+
+def _due(row: Settlement) -> Any:
+    due = settlement_page.due_of(row)
+    if row.state not in OPEN:
+        return due
+    return Markup('{}<br><span class="if-any">{}</span>').format(dmy(due), relative_days(due))
+
+
+class SettlementRecordView(ReadOnlyView):
+    """What was made of all the agency said about each line."""
+
+    datamodel = ByPath(SettlementRecord)
+    route_base = "/settlement-records"
+    list_title = _l("Bản ghi quyết toán")
+    show_title = _l("Bản ghi quyết toán")
+    list_lead = _l("Kết quả của từng dòng, tổng hợp từ mọi tin bưu điện đã gửi.")
+    empty_text = _l("Chưa có bản ghi nào: bưu điện chưa gửi quyết toán.")
+    label_columns = {
+        "reference": _l("Mã dòng"), "settlement": _l("Quyết toán"), "line": _l("Dòng chi trả"),
+        "line.full_name": _l("Họ tên"), "outcome": _l("Bưu điện báo"), "amount_vnd": _l("Số tiền báo"),
+        "reason_code": _l("Lý do"), "finding": _l("Đối chiếu"), "decided_outcome": _l("Quyết định"),
+        "decided_reason": _l("Lý do quyết định"), "decided_by": _l("Người quyết định"),
+        "decided_at": _l("Quyết định lúc"), "line.total_vnd": _l("Số tiền đã gửi"), "area_path": _l("Địa bàn"),
+    }  # fmt: skip
+    list_columns = [
+        "reference", "line.full_name", "settlement", "outcome", "amount_vnd", "reason_code", "finding",
+        "decided_outcome",
+    ]  # fmt: skip
+    show_columns = [
+        "reference", "line", "settlement", "line.total_vnd", "outcome", "amount_vnd", "reason_code", "finding",
+        "decided_outcome", "decided_reason", "decided_by", "decided_at",
+    ]  # fmt: skip
+    search_columns = ["reference", "area_path", "outcome", "finding", "decided_outcome"]
+    order_columns = ["reference", "amount_vnd"]
+    choice_columns = {
+        "outcome": OUTCOMES, "reason_code": REASONS, "finding": FINDINGS, "decided_outcome": DECISIONS,
+    }  # fmt: skip
+
+
+class ExtensionForm(SafeForm):
+    """Days, why, who asked."""
+
+    order = ("days", "reason", "asked_by")
+    days = WholeNumberField(_l("Số ngày gia hạn"), [Required()], least=1, most=deadlines.MAX_EXTENSION_DAYS_TOTAL)
+    reason = CleanField(_l("Lý do"), [Required()], multiline=True, max_length=LONGEST_EXTENSION_REASON)
+    asked_by = CleanField(
+        _l("Người đề nghị"),
+        [Required()],
+        max_length=120,
+        description=_l("Người của đơn vị chi trả xin gia hạn, hoặc tên bạn."),
+    )
+
+
+class SettlementView(ReadOnlyView):
+    """Settlements of the month in the user's area, and the page of one with everything done to it."""
+
+    datamodel = SettlementInterface(Settlement)
+    route_base = "/settlements"
+    list_title = _l("Quyết toán đơn vị chi trả")
+    show_title = _l("Quyết toán")
+    list_template = "chitra/settlements/list.html"
+    empty_text = _l("Kỳ này chưa có quyết toán nào. Quyết toán được mở khi bưu điện tiếp nhận gói tin.")
+    label_columns = {
+        "packet": _l("Gói tin"), "period.month": _l("Kỳ"), "batch.area": _l("Địa bàn"), "due_on": _l("Hạn"),
+        "sent": _l("Đã gửi"), "paid": _l("Đã trả"), "unpaid": _l("Chưa trả"), "recover": _l("Cần truy thu"),
+        "area_path": _l("Địa bàn"),
+    }  # fmt: skip
+    list_columns = ["packet", "period.month", "batch.area", "agency", "state", "due_on", *FIGURES]
+    show_columns = ["packet", "state"]
+    search_columns = ["area_path", "agency", "state"]
+    order_columns = ["state", "due_on"]
+    base_order = ("due_on", "asc")
+    machine_columns = {"state": "settlement"}
+
+    def _init_properties(self) -> None:
+        super()._init_properties()
+        self.datamodel.load_with(["extensions.settlement"])
+
+    def _kind_of(self, name: str) -> str:
+        return "number" if name in FIGURES else super()._kind_of(name)
+
+    def _get_list_widget(self, filters: Any, *args: Any, **asked: Any) -> dict[str, Any]:
+        """The list obeys the month; rows shown under another row do not."""
+        if request.endpoint == f"{self.endpoint}.list":
+            filters = filters.copy()
+            filters.add_filter_list([["period_id", InMonth, current_month()]])
+        widgets: dict[str, Any] = super()._get_list_widget(filters, *args, **asked)
+        return widgets
+
+    def render_template(self, template: str, **facts: Any) -> Any:
+        """The list also says which other months still have something open."""
+        if template == self.list_template:
+            facts["elsewhere"] = _open_elsewhere(db.session())
+        return super().render_template(template, **facts)
+
+    @expose("/show/<pk>")
+    @has_access
+    def show(self, pk: str) -> ResponseReturnValue:
+        """Figures, lines by tab, deadline, messages; who looked at names is recorded (Luật 91/2025)."""
+        item = self._find(pk)
+        page = settlement_page.of(db.session(), item)
+        answer: str = self.render_template(
+            "chitra/settlements/show.html",
+            title=self.show_title,
+            item=item,
+            page=page,
+            words=settlement_page,
+            decisions=DECISIONS,
+            may={name: self.may(f"can_{name}") for name in ("lock", "decide", "extend", "minutes")},
+            **self._trail(item),
+        )
+        _record_view("settlement", item, len(page.lines))
+        return answer, 422 if page.asked.problem else 200
+
+    @expose("/lock/<pk>", methods=["POST"])
+    @has_access
+    def lock(self, pk: str) -> ResponseReturnValue:
+        """Chốt quyết toán, writing exactly what the dialog said."""
+        item = self._find(pk)
+        with transaction() as session:
+            locking.lock(session, item.id, by=current_actor())
+            figures = arithmetic.figures(session, item.id)
+            written = settlement_page.written_in_words(figures)
+            if request.form.get("seen", "") != settlement_page.seen_of(figures):
+                raise FiguresMoved(now=written)
+            code = item.packet.code
+        flash(_("Đã chốt quyết toán %(code)s: %(figures)s.", code=code, figures=written), "success")
+        return redirect(url_for("SettlementView.show", pk=pk), 303)
+
+    @expose("/decide/<pk>", methods=["POST"])
+    @has_access
+    def decide(self, pk: str) -> ResponseReturnValue:
+        """What becomes of one line, as a person decides on what they saw."""
+        item, reference = self._find(pk), request.form.get("reference", "")
+        outcome, why = request.form.get("outcome", ""), reason()
+        with transaction() as session:
+            _hold(session, item.id)
+            line = lines.one(session, item, reference)
+            if line is None:
+                raise NotFound
+            deciding.decide(session, item.id, reference, outcome, by=current_actor(), because=why)
+            if request.form.get("seen", "") != line.seen:
+                raise _line_moved(line)
+        what = settlement_page.outcome_words(outcome)
+        flash(_("Đã quyết định: %(line)s là “%(what)s”.", line=line.full_name or reference, what=what), "success")
+        return redirect(self._lines_of(pk), 303)
+
+    @expose("/decide-missing/<pk>", methods=["POST"])
+    @has_access
+    def decide_missing(self, pk: str) -> ResponseReturnValue:
+        """The same result for every line that has none, as many as the dialog said."""
+        item = self._find(pk)
+        outcome, why = request.form.get("outcome", ""), reason()
+        with transaction() as session:
+            count = deciding.decide_missing(session, item.id, outcome, by=current_actor(), because=why)
+            if request.form.get("seen", "") != str(count):
+                raise CountMoved(now=thousands(count))
+        what = settlement_page.outcome_words(outcome)
+        flash(_("Đã ghi “%(what)s” cho %(count)s dòng.", what=what, count=thousands(count)), "success")
+        return redirect(self._lines_of(pk), 303)
+
+    @expose("/extend/<pk>", methods=["GET", "POST"])
+    @has_access
+    def extend(self, pk: str) -> ResponseReturnValue:
+        """A form that asks for a later deadline; a supervisor decides."""
+        item = self._find(pk)
+        if item.state not in OPEN:
+            raise extensions.SettlementOver
+        form = ExtensionForm()
+        if request.method == "GET":
+            form.asked_by.data = item.agency.name
+        elif form.validate() and self._asked(form, item):
+            return redirect(url_for("SettlementView.show", pk=pk), 303)
+        page = self.render_template(
+            "chitra/settlements/extend.html",
+            title=_("Đề nghị gia hạn quyết toán"),
+            item=item,
+            form=form,
+            due=settlement_page.due_of(item),
+            granted=sum(one.days for one in item.extensions if one.state == "granted"),
+            most=deadlines.MAX_EXTENSION_DAYS_TOTAL,
+            newest=request.form.get("newest") or _newest_extension(db.session(), item.id),
+            list_title=str(item),
+            list_url=url_for("SettlementView.show", pk=pk),
+        )
+        return page, 422 if form.errors else 200
+
+    def _asked(self, form: ExtensionForm, item: Settlement) -> bool:
+        try:
+            with transaction() as session:
+                _hold(session, item.id)
+                _demand_newest(session, item.id)
+                extensions.ask(
+                    session,
+                    item.id,
+                    days=form["days"].data,
+                    reason=form["reason"].data,
+                    asked_by=form["asked_by"].data,
+                    by=current_actor(),
+                )
+        except Stale:
+            raise
+        except ChitraError as error:
+            form.add_problem(getattr(error, "field", None) or "days", error.message)
+            return False
+        flash(_("Đã ghi đề nghị gia hạn %(days)s ngày; chờ lãnh đạo quyết định.", days=form.days.data), "success")
+        return True
+
+    @expose("/minutes/<pk>")
+    @has_access
+    def minutes(self, pk: str) -> ResponseReturnValue:
+        """Biên bản on A4, in Vietnamese whatever the language of the page (NĐ 30/2020)."""
+        item = self._find(pk)
+        session = db.session()
+        named = {tab: lines.page(session, item, tab, size=MOST_NAMED) for tab in ("unpaid", "recover")}
+        with force_locale("vi"):
+            answer: str = self.render_template(
+                "chitra/settlements/minutes.html",
+                title=_("Biên bản quyết toán"),
+                item=item,
+                figures=arithmetic.figures(session, item.id),
+                named=named,
+                words=settlement_page,
+            )
+        _record_view("settlement_minutes", item, sum(map(len, named.values())))
+        return answer
+
+    def _lines_of(self, pk: str) -> str:
+        return way_back() if request.form.get("back") else url_for("SettlementView.show", pk=pk)
+
+
+def _open_elsewhere(session: Session) -> list[tuple[Any, int]]:
+    """(month, settlements) of other months that still have settlements to lock, newest first."""
+    statement = (
+        select(Period.month, func.count(Settlement.id))
+        .join(Settlement, Settlement.period_id == Period.id)
+        .where(Settlement.state.in_(OPEN), Period.month != current_month())
+        .group_by(Period.month)
+        .order_by(Period.month.desc())
+        .limit(6)
+    )
+    return [(row[0], row[1]) for row in session.execute(statement)]
+
+
+def _hold(session: Session, settlement_id: int) -> None:
+    """Messages and other people wait until this is written."""
+    session.execute(select(Settlement.id).where(Settlement.id == settlement_id).with_for_update())
+
+
+def _newest_extension(session: Session, settlement_id: int) -> int:
+    statement = select(func.max(DeadlineExtension.id)).where(DeadlineExtension.settlement_id == settlement_id)
+    return session.scalar(statement) or 0
+
+
+def _demand_newest(session: Session, settlement_id: int) -> None:
+    newest = _newest_extension(session, settlement_id)
+    if request.form.get("newest", "") != str(newest):
+        other = session.get(DeadlineExtension, newest)
+        raise AskedMeanwhile(days=other.days if other else 0, who=other.entered_by if other else "")
+
+
+def _line_moved(line: lines.Line) -> Stale:
+    name, now = line.full_name or line.reference, line.decided_outcome or line.standing
+    if line.decided_by:
+        return LineDecided(
+            line=name, who=line.decided_by, now=settlement_page.outcome_words(now), why=line.decided_reason
+        )
+    return LineMoved(line=name, now=settlement_page.standing_words(now))
+
+
+def _record_view(what: str, item: Settlement, people: int) -> None:
+    """An agency's own staff see their own records only and write none of ours."""
+    actor = current_actor()
+    if actor.agency_id is not None or not people:
+        return
+    with transaction() as session:
+        session.add(
+            AccessLog(
+                actor=actor.username,
+                actor_id=actor.user_id,
+                area_path=item.area_path,
+                what=what,
+                entity_id=item.id,
+                row_count=people,
+            )
+        )
