@@ -23,9 +23,13 @@ class ChitraError(Exception):
 
     @property
     def message(self) -> str:
-        """The text for a person, in the language of the request; `facts` fill the placeholders."""
+        """The text for a person, in the language of the request; `facts` fill the placeholders.
+
+        A fact that is itself a text of the catalogue (the name of a state or move) is in that language too.
+        """
         template = self._message or (self.__doc__ or "").strip()
-        return str(gettext(template, **self.facts))
+        facts = {name: gettext(fact) if isinstance(fact, str) and fact else fact for name, fact in self.facts.items()}
+        return str(gettext(template, **facts))
 
     def __str__(self) -> str:
         try:

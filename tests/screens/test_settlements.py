@@ -216,7 +216,8 @@ def test_every_role_reads_and_only_those_who_may_are_offered_buttons(
     session: Session, signed_in: SignedIn, role: Role
 ) -> None:
     settlement_id = reported(session, "paid", "unpaid")
-    client = signed_in(role)
+    area = {Role.CENTRAL_ADMIN: "VN", Role.PROVINCE_ADMIN: "01"}.get(role, make.COMMUNE)
+    client = signed_in(role, area=area)
     page = show(client, settlement_id, "?tab=all")
     assert (f"/settlements/lock/{settlement_id}" in page) == (role is Role.ACCOUNTANT)
     assert (f"/settlements/decide/{settlement_id}" in page) == (role in (Role.CLERK, Role.ACCOUNTANT))

@@ -141,6 +141,17 @@ def test_wtforms_speaks_through_our_catalogue(app: Flask) -> None:
         assert form.one.errors == ["Chưa nhập ô này."]
 
 
+def test_an_error_speaks_the_language_of_the_page_with_its_facts(app: Flask) -> None:
+    from app.services.transitions import WrongState
+
+    move, batch = MACHINES["batch"].moves["lock"], MACHINES["batch"]
+    error = WrongState(move=move.label, what=batch.label, state=batch.states["sent"], code="")
+    with app.test_request_context("/"), force_locale("vi"):
+        assert error.message == "Không thể “Duyệt” khi Danh sách chi trả đang ở trạng thái “Đã gửi”."
+    with app.test_request_context("/"), force_locale("en"):
+        assert all(word in error.message for word in ("Approve", "Payout list", "Sent")), error.message
+
+
 def test_texts_of_error_classes_are_collected(tmp_path: Path) -> None:
     source = tmp_path / "some.py"
     source.write_text(
