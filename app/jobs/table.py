@@ -1,0 +1,51 @@
+"""The table of jobs: every sweep with how often it looks for due work. What a sweep does is a service's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app import clock
+from app.agency.g2p import G2PAgency
+from app.agency.keys import KeyRing
+from app.agency.port import Endpoint
+from app.jobs.work import KINDS
+from app.services import inbox, sending, work
+from app.services.sending import Connect, Connection
+from config import Settings
+
+US = "chitra"
+"""Our sender id, and our client at every agency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A sweep: `step` does one due thing and says whether there was one; `late_after_s` is when health complains."""
+
+    name: str
+    every_s: float
+    step: Callable[[], bool]
+    late_after_s: int = 120
+
+
+def jobs(settings: Settings) -> tuple[Job, ...]:
+    """Every job of the program."""
+    connect = connections(settings)
+    return (
+        Job("send_packets", 1, lambda: sending.send_next(connect)),
+        Job("ask_in_doubt", 5, lambda: sending.ask_next(connect)),
+        Job("deliver_recalls", 2, lambda: sending.recall_next(connect)),
+        Job("apply_inbox", 1, inbox.apply_next),
+        Job("long_work", 1, lambda: work.perform_next(KINDS)),
+    )
+
+
+def connections(settings: Settings) -> Connect:
+    """Agencies over HTTP, with the keys in the data folder. Signatures carry real time, never a shifted clock."""
+    agency = G2PAgency(KeyRing(settings.home / "keys"), now=clock.wall)
+    callback_url = f"{settings.public_url}/agency"
+
+    def connect(code: str, base_url: str) -> Connection:
+        return Connection(agency, Endpoint(base_url, US, code, US, callback_url=callback_url))
+
+    return connect
