@@ -177,15 +177,11 @@ class AccountManager(SecurityManager):
 
     # --- permissions
 
-    def get_user_roles(self, user: Any) -> list[Any]:
-        """Roles given directly; groups are not used."""
-        return list(user.roles) if user.is_authenticated else []
-
     def _has_view_access(self, user: Any, permission_name: str, view_name: str) -> bool:
         return (permission_name, view_name) in self._permissions(user)
 
     def _get_user_permission_view_menus(self, user: Any, permission_name: str, view_menus_name: list[str]) -> set[str]:
-        if user is None or not user.is_authenticated:
+        if user is None:
             return set()
         return {view for name, view in self._permissions(user) if name == permission_name}
 

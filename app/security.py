@@ -166,8 +166,6 @@ def sync(session: Session) -> None:
     )
     session.execute(text("DELETE FROM ab_permission_view_role"))
     session.execute(text("DELETE FROM ab_permission_view"))
-    if not grants:
-        return
     rows = {"rows": json.dumps(grants)}
     wanted = "jsonb_to_recordset(CAST(:rows AS jsonb)) AS w(permission text, view text, role text)"
     for statement in (

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.errors import BadInput, NotAllowed, NotFound, Stale
 from app.extensions import acting_as, db, transaction
@@ -222,6 +222,26 @@ def test_the_centre_issues_every_role() -> None:
     create(by, "buudien", people.account(AGENCY_USER, agency=people.agency_id()))
     create(by, "tw.quantri2", people.account(CENTRAL, area="VN"))
     assert people.actor("buudien").agency_id == people.agency_id()
+
+
+def test_a_user_outside_the_area_is_not_the_administrators_even_when_in_hand() -> None:
+    people.issue("dl.canbo", CLERK, area=people.DAK_LAK)
+    user, by = people.user("dl.canbo"), people.actor("hn.quantri")
+    with acting_as(SYSTEM), pytest.raises(issuing.NotYourArea):
+        issuing.demand_managed(user, {CLERK}, by=by)
+
+
+def test_a_broken_key_is_no_taken_name() -> None:
+    nobody = replace(people.actor("hn.quantri"), user_id=999_999)
+    with pytest.raises(IntegrityError):
+        create(nobody, "xa.moi", people.account(CLERK))
+
+
+def test_a_database_without_the_roles_says_what_to_run() -> None:
+    account = people.account(CLERK)
+    with acting_as(SYSTEM), pytest.raises(LookupError, match="sync-security"), transaction() as session:
+        session.execute(text("DELETE FROM ab_role WHERE name = 'clerk'"))
+        issuing.create(session, "xa.moi", account, people.SECRET, by=SYSTEM)
 
 
 # --- The database says the same without the program --------------------------------------------------------------
