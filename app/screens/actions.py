@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import request
-from flask_babel import gettext as _
 
 from app.errors import BadInput
 from app.rules import names
@@ -58,8 +57,10 @@ def action(
 
     def mark(method: Callable[..., Any]) -> Callable[..., Any]:
         many, one = rows in ("many", "both"), rows in ("one", "both")
-        method._action = (name, text, str(bool(sentence)), "", many, one)  # type: ignore[attr-defined]
-        method.dialog = Dialog(sentence, reason_required, tone, possible)  # type: ignore[attr-defined]
+        vars(method).update(
+            _action=(name, text, str(bool(sentence)), "", many, one),
+            dialog=Dialog(sentence, reason_required, tone, possible),
+        )
         return method
 
     return mark
@@ -81,8 +82,3 @@ def selected_keys() -> list[str]:
     if len(keys) > MAX_ROWS:
         raise TooManySelected(field="rowid", most=MAX_ROWS)
     return keys
-
-
-def deletion_dialog() -> Dialog:
-    """What is asked before a row is deleted."""
-    return Dialog(_("Bản ghi này sẽ bị xóa và không lấy lại được."), tone="danger")
