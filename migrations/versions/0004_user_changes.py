@@ -16,7 +16,10 @@ depends_on = None
 APP_ROLE = "chitra_app"
 
 IN_SCOPE = "area_path >= current_setting('chitra.lo', true) AND area_path < current_setting('chitra.hi', true)"
-NO_AGENCY = "coalesce(current_setting('chitra.agency', true), '') = ''"
+# "<>" and not "=": the planner cannot look into the setting, and takes "=" for one row in 200, "<>" for nearly all. With
+# "=" every query under the policy was planned for half a percent of its rows (nested loops, seconds instead of
+# milliseconds).
+NO_AGENCY = "CASE WHEN coalesce(current_setting('chitra.agency', true), '') = '' THEN 1 ELSE 0 END <> 0"
 INHERITED = ("agency_contracts", "payment_settings", "standard_amounts")
 OF_AN_AGENCY = {
     "batch": "payout_batches", "packet": "packets", "settlement": "settlements", "extension": "deadline_extensions",
