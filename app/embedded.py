@@ -23,6 +23,13 @@ def start(home: Path) -> Any:
     return get_server(home / "pg", cleanup_mode="stop")
 
 
+def stop(server: Any) -> None:
+    """Stop the embedded server, also when a killed process still seems to hold it; harmless when it has stopped."""
+    server.cleanup()
+    if (server.pgdata / "postmaster.pid").exists():
+        server.stop()
+
+
 def address(server: Any, *, role: str, database: str = "chitra") -> URL:
     """Address of `database` on an embedded server, signed in as `role`."""
     admin = make_url(server.get_uri())

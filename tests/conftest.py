@@ -57,7 +57,7 @@ def server(home: Path) -> Iterator[Any]:
     embedded.create_database(handle)
     yield handle
     db_engines_closed()
-    handle.cleanup()
+    embedded.stop(handle)
 
 
 def db_engines_closed() -> None:

@@ -33,7 +33,7 @@ def main() -> int:
                     db.engine.dispose()
         finally:
             if server is not None:
-                server.stop()
+                embedded.stop(server)
     sys.stdout.write(json.dumps(summary, ensure_ascii=False, indent=2) + "\n")
     return 0
 

@@ -91,7 +91,7 @@ def _run(settings: config.Settings, *, people: int) -> int:
         if settings.embedded:
             _say("Đang khởi động PostgreSQL …")
             server = embedded.start(settings.home)
-            stack.callback(server.stop)
+            stack.callback(embedded.stop, server)
         exchange_keys(settings)
         app = prepare(settings, people=people)
         with app.app_context():
@@ -213,7 +213,7 @@ def _demand_free(port: int, name: str) -> None:
 
 def _forget(home: Path) -> None:
     if (home / "pg").exists():
-        embedded.start(home).stop()
+        embedded.stop(embedded.start(home))
     for name in ("pg", "sandbox", "keys", "exports", "log"):
         shutil.rmtree(home / name, ignore_errors=True)
 
