@@ -7,7 +7,7 @@ from typing import Any
 from flask_appbuilder import IndexView
 from flask_babel import lazy_gettext as _l
 
-from app.screens import areas, extensions, recoveries, registry, settings, settlements, users
+from app.screens import areas, extensions, recoveries, registry, settings, settlement_records, settlements, users
 
 
 class Home(IndexView):
@@ -48,7 +48,7 @@ def _registry(appbuilder: Any) -> None:
 
 def _settling(appbuilder: Any) -> None:
     other = {"category": "Chức năng khác", "category_label": _l("Chức năng khác")}
-    appbuilder.add_view_no_menu(settlements.SettlementRecordView)
+    appbuilder.add_view_no_menu(settlement_records.SettlementRecordView)
     appbuilder.add_view(
         settlements.SettlementView, "Quyết toán đơn vị chi trả", label=_l("Quyết toán đơn vị chi trả"), **other
     )

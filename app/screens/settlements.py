@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import ChitraError, NotFound, Stale
 from app.extensions import current_actor, db, transaction
-from app.models import AccessLog, DeadlineExtension, Period, Settlement, SettlementRecord
+from app.models import AccessLog, DeadlineExtension, Period, Settlement
 from app.rules import deadlines
 from app.screens import settlement_page
 from app.screens.actions import reason
@@ -30,9 +30,9 @@ from app.screens.settlement_page import OPEN
 from app.services import extensions
 from app.services.settlements import arithmetic, deciding, lines, locking
 from app.services.settlements.arithmetic import Figures, Tally
-from app.services.settlements.saying import DECISIONS, FINDINGS, OUTCOMES, REASONS
+from app.services.settlements.saying import DECISIONS
 from app.web.frame import current_month, way_back
-from app.web.words import dmy, relative_days, thousands, vnd
+from app.web.words import dmy, month, relative_days, thousands, vnd
 
 FIGURES = ("sent", "paid", "unpaid", "recover")
 LONGEST_EXTENSION_REASON = 1000
@@ -77,7 +77,12 @@ class SettlementInterface(ByPath):
         live = arithmetic.figures_of(db.session(), [row.id for row in rows if row.state != "locked"])
         stored = [name for name in list_columns if name not in FIGURES]
         found = zip(rows, super().get_values(rows, stored), strict=True)
-        return [values | _figures_of(row, live.get(row.id)) | {"due_on": _due(row)} for row, values in found]
+        return [
+            values
+            | _figures_of(row, live.get(row.id))
+            | {"batch.area": _two_lines(row.batch.area, row.agency), "due_on": _due(row)}
+            for row, values in found
+        ]
 
 
 def _figures_of(row: Settlement, live: Figures | None) -> dict[str, Any]:
@@ -93,48 +98,19 @@ def _figures_of(row: Settlement, live: Figures | None) -> dict[str, Any]:
     return {name: _pair(tally) for name, tally in zip(FIGURES, tallies, strict=True)}
 
 
+def _two_lines(first: Any, second: Any) -> Markup:
+    return Markup('{}<br><span class="if-any">{}</span>').format(first, second)
+
+
 def _pair(tally: Tally) -> Markup:
-    return Markup('<span class="pair">{}<br><span class="if-any">{}</span></span>').format(
-        _("%(count)s người", count=thousands(tally.people)), vnd(tally.vnd)
-    )
+    return _two_lines(_("%(count)s người", count=thousands(tally.people)), vnd(tally.vnd))
 
 
 def _due(row: Settlement) -> Any:
     due = settlement_page.due_of(row)
     if row.state not in OPEN:
         return due
-    return Markup('{}<br><span class="if-any">{}</span>').format(dmy(due), relative_days(due))
-
-
-class SettlementRecordView(ReadOnlyView):
-    """What was made of all the agency said about each line."""
-
-    datamodel = ByPath(SettlementRecord)
-    route_base = "/settlement-records"
-    list_title = _l("Bản ghi quyết toán")
-    show_title = _l("Bản ghi quyết toán")
-    list_lead = _l("Kết quả của từng dòng, tổng hợp từ mọi tin bưu điện đã gửi.")
-    empty_text = _l("Chưa có bản ghi nào: bưu điện chưa gửi quyết toán.")
-    label_columns = {
-        "reference": _l("Mã dòng"), "settlement": _l("Quyết toán"), "line": _l("Dòng chi trả"),
-        "line.full_name": _l("Họ tên"), "outcome": _l("Bưu điện báo"), "amount_vnd": _l("Số tiền báo"),
-        "reason_code": _l("Lý do"), "finding": _l("Đối chiếu"), "decided_outcome": _l("Quyết định"),
-        "decided_reason": _l("Lý do quyết định"), "decided_by": _l("Người quyết định"),
-        "decided_at": _l("Quyết định lúc"), "line.total_vnd": _l("Số tiền đã gửi"), "area_path": _l("Địa bàn"),
-    }  # fmt: skip
-    list_columns = [
-        "reference", "line.full_name", "settlement", "outcome", "amount_vnd", "reason_code", "finding",
-        "decided_outcome",
-    ]  # fmt: skip
-    show_columns = [
-        "reference", "line", "settlement", "line.total_vnd", "outcome", "amount_vnd", "reason_code", "finding",
-        "decided_outcome", "decided_reason", "decided_by", "decided_at",
-    ]  # fmt: skip
-    search_columns = ["reference", "area_path", "outcome", "finding", "decided_outcome"]
-    order_columns = ["reference", "amount_vnd"]
-    choice_columns = {
-        "outcome": OUTCOMES, "reason_code": REASONS, "finding": FINDINGS, "decided_outcome": DECISIONS,
-    }  # fmt: skip
+    return _two_lines(dmy(due), relative_days(due))
 
 
 class ExtensionForm(SafeForm):
@@ -161,11 +137,11 @@ class SettlementView(ReadOnlyView):
     list_template = "chitra/settlements/list.html"
     empty_text = _l("Kỳ này chưa có quyết toán nào. Quyết toán được mở khi bưu điện tiếp nhận gói tin.")
     label_columns = {
-        "packet": _l("Gói tin"), "period.month": _l("Kỳ"), "batch.area": _l("Địa bàn"), "due_on": _l("Hạn"),
+        "packet": _l("Gói tin"), "batch.area": _l("Địa bàn, đơn vị chi trả"), "due_on": _l("Hạn"),
         "sent": _l("Đã gửi"), "paid": _l("Đã trả"), "unpaid": _l("Chưa trả"), "recover": _l("Cần truy thu"),
         "area_path": _l("Địa bàn"),
     }  # fmt: skip
-    list_columns = ["packet", "period.month", "batch.area", "agency", "state", "due_on", *FIGURES]
+    list_columns = ["packet", "batch.area", "state", "due_on", *FIGURES]
     show_columns = ["packet", "state"]
     search_columns = ["area_path", "agency", "state"]
     order_columns = ["state", "due_on"]
@@ -174,7 +150,7 @@ class SettlementView(ReadOnlyView):
 
     def _init_properties(self) -> None:
         super()._init_properties()
-        self.datamodel.load_with(["extensions.settlement"])
+        self.datamodel.load_with(["extensions.settlement", "agency.name", "period.month", "batch.period.month"])
 
     def _kind_of(self, name: str) -> str:
         return "number" if name in FIGURES else super()._kind_of(name)
@@ -188,8 +164,9 @@ class SettlementView(ReadOnlyView):
         return widgets
 
     def render_template(self, template: str, **facts: Any) -> Any:
-        """The list also says which other months still have something open."""
+        """The list also says which month it shows, and which others still have something open."""
         if template == self.list_template:
+            facts["lead"] = _("Kỳ %(month)s. Muốn xem kỳ khác, hãy đổi kỳ ở đầu trang.", month=month(current_month()))
             facts["elsewhere"] = _open_elsewhere(db.session())
         return super().render_template(template, **facts)
 
