@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from contract_samples import NOW, Rings, head_of
-from odd_post_office import PostOffice, endpoint, out
+from tests.agency.contract_samples import NOW, Rings, head_of
+from tests.agency.odd_post_office import PostOffice, endpoint, out
 
 from app.agency import messages
 from app.agency.g2p import G2PAgency

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from contract_samples import NOW, callback_head, head_of
+from tests.agency.contract_samples import NOW, callback_head, head_of
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.agency import messages

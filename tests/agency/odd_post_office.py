@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from contract_samples import NOW, Rings, callback_head
+from tests.agency.contract_samples import NOW, Rings, callback_head
 
 from app.agency import messages, signing
 from app.agency.messages import Ack

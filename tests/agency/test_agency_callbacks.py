@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from contract_samples import AT, NOW, PAID, RECOVER, TOTALS, UNPAID, altered, callback_head, head_of, refusal
+from tests.agency.contract_samples import AT, NOW, PAID, RECOVER, TOTALS, UNPAID, altered, callback_head, head_of, refusal
 
 from app.agency import messages
 from app.agency.messages import (

@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 
 import pytest
-from contract_samples import NOW
+from tests.agency.contract_samples import NOW
 from cryptography.hazmat.primitives import serialization
-from document_examples import EXAMPLES, LINE_SET_TEXT, SIGNED_BODY, SIGNED_BY
+from tests.agency.document_examples import EXAMPLES, LINE_SET_TEXT, SIGNED_BODY, SIGNED_BY
 
 from app.agency import bodies, g2p, port, signing, tokens
 from app.agency.envelope import LINE_REASONS

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from contract_samples import NOW, PAID, RECOVER, TOTALS, UNPAID, altered, callback_head, head_of, refusal
+from tests.agency.contract_samples import NOW, PAID, RECOVER, TOTALS, UNPAID, altered, callback_head, head_of, refusal
 
 from app.agency import messages
 from app.agency.messages import (

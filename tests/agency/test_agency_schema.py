@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from contract_samples import NOW, callback_head, head_of
+from tests.agency.contract_samples import NOW, callback_head, head_of
 
 from app.agency import messages
 from app.agency.envelope import ACK_CODES, HEADER_CODES, LINE_REASONS

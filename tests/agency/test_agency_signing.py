@@ -12,7 +12,7 @@ from typing import Any
 
 import jwt
 import pytest
-from contract_samples import NOW
+from tests.agency.contract_samples import NOW
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1

@@ -6,7 +6,7 @@ import hashlib
 import random
 
 import pytest
-from contract_samples import NOW
+from tests.agency.contract_samples import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 

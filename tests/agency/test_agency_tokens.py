@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import jwt
 import pytest
-from contract_samples import NOW, Rings
+from tests.agency.contract_samples import NOW, Rings
 
 from app.agency.tokens import BearerInvalid, TokenOffice, TokenRefused, TokenSource, TokenUnavailable
 

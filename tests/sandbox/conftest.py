@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from partner_side import ChosenClock, Partner
+from tests.sandbox.partner_side import ChosenClock, Partner
 
 from app.agency.sandbox.engine import SandboxPostOffice
 

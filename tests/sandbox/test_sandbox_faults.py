@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from partner_side import PACKET, ChosenClock, Partner, some_lines
+from tests.sandbox.partner_side import PACKET, ChosenClock, Partner, some_lines
 
 from app.agency import messages, signing
 from app.agency.messages import ACK

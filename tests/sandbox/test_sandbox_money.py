@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from partner_side import PACKET, ChosenClock, Partner, some_lines
+from tests.sandbox.partner_side import PACKET, ChosenClock, Partner, some_lines
 
 from app.agency.messages import LINE_REASONS, PAID, RECOVER, UNPAID, Callback, ControlTotals
 from app.agency.sandbox.engine import ClerkRefused, SandboxPostOffice

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from partner_side import PACKET, ChosenClock, Partner, some_lines
+from tests.sandbox.partner_side import PACKET, ChosenClock, Partner, some_lines
 
 from app.agency import messages, signing
 from app.agency.keys import KeyRing

@@ -8,7 +8,7 @@ from html import unescape
 
 import pytest
 from flask.testing import FlaskClient
-from partner_side import PACKET, Partner, some_lines
+from tests.sandbox.partner_side import PACKET, Partner, some_lines
 from werkzeug.test import TestResponse
 
 from app.agency.sandbox.engine import SandboxPostOffice

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import requests
-from partner_side import PACKET, CallbackPlace, Partner, callback_place, some_lines
+from tests.sandbox.partner_side import PACKET, CallbackPlace, Partner, callback_place, some_lines
 
 from app.agency import messages
 from app.agency.g2p import G2PAgency
