@@ -15,6 +15,7 @@ from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.errors import ChitraError, NotFound, Stale
 from app.extensions import current_actor, db, transaction
 from app.models import AccessLog, DeadlineExtension, Period, Settlement
@@ -98,8 +99,8 @@ def _figures_of(row: Settlement, live: Figures | None) -> dict[str, Any]:
     return {name: _pair(tally) for name, tally in zip(FIGURES, tallies, strict=True)}
 
 
-def _two_lines(first: Any, second: Any) -> Markup:
-    return Markup('{}<br><span class="if-any">{}</span>').format(first, second)
+def _two_lines(first: Any, second: Any, kind: str = "if-any") -> Markup:
+    return Markup('<div>{}<br><span class="{}">{}</span></div>').format(first, kind, second)
 
 
 def _pair(tally: Tally) -> Markup:
@@ -110,7 +111,7 @@ def _due(row: Settlement) -> Any:
     due = settlement_page.due_of(row)
     if row.state not in OPEN:
         return due
-    return _two_lines(dmy(due), relative_days(due))
+    return _two_lines(dmy(due), relative_days(due), "due due-late" if due < clock.today() else "due if-any")
 
 
 class ExtensionForm(SafeForm):
