@@ -421,6 +421,29 @@ def test_a_locked_settlement_takes_no_decision(session: Session, signed_in: Sign
     assert "đã chốt hoặc không còn hiệu lực" in post(signed_in(Role.CLERK), settlement_id, "decide", **form)
 
 
+def test_a_settlement_of_a_rejected_packet_is_shown_and_takes_nothing(session: Session, signed_in: SignedIn) -> None:
+    packet = office.accepted(session, people=2)
+    settlement_id = office.settlement_of(session, packet).id
+    office.tell(session, packet, status="rjct", reason_code="rjct", reason_message="Danh sách thay đổi")
+    client = signed_in(Role.ACCOUNTANT)
+    page = show(client, settlement_id, "?tab=all")
+    assert "Không còn hiệu lực" in page
+    for action in ("lock", "decide", "decide-missing", "extend"):
+        assert f"/settlements/{action}/" not in page, action
+    form = {"outcome": "paid", "reason": "x", "seen": "2"}
+    assert "không còn hiệu lực" in post(client, settlement_id, "decide-missing", **form)
+    assert "không còn hiệu lực" in post(client, settlement_id, "lock", seen="")
+
+
+def test_lines_are_turned_by_pages_and_counted(session: Session, signed_in: SignedIn) -> None:
+    settlement_id = waiting(session, people=53)
+    client = signed_in(Role.CLERK)
+    first, second = (show(client, settlement_id, f"?tab=all&page={number}") for number in (0, 1))
+    assert "1–50 trong 53" in first
+    assert "51–53 trong 53" in second
+    assert [page.count('class="number" data-label="STT"') for page in (first, second)] == [50, 3]
+
+
 # --- Biên bản and records ------------------------------------------------------------------------------------------
 
 
