@@ -88,9 +88,7 @@ def limit(connection: Connection, actor: Actor) -> None:
 
 
 @event.listens_for(Session, "after_begin")
-def _scope_each_transaction(
-    session: Session, transaction: SessionTransaction, connection: Connection
-) -> None:
+def _scope_each_transaction(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
     if transaction.nested:
         return
     limit(connection, current_actor())

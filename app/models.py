@@ -159,16 +159,12 @@ class Area(Model):
         {"comment": "Administrative areas with official codes; a code is never reused"},
     )
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
-    code: Mapped[str] = mapped_column(
-        Text, unique=True, nullable=False, comment="Official code with leading zeros"
-    )
+    code: Mapped[str] = mapped_column(Text, unique=True, nullable=False, comment="Official code with leading zeros")
     path: Mapped[str] = mapped_column(
         Text(collation="C"), unique=True, nullable=False, comment="VN/<province>/<commune>/ in byte order"
     )
     level: Mapped[str] = words("country, province or commune")
-    parent_id: Mapped[int | None] = mapped_column(
-        ForeignKey("areas.id"), index=True, comment="The area above"
-    )
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("areas.id"), index=True, comment="The area above")
     kind: Mapped[str] = words("Official kind: Tỉnh, Thành phố, Xã, Phường, Đặc khu")
     name: Mapped[str] = words("Official name without its kind")
     full_name: Mapped[str] = words("Official name with its kind")
@@ -192,20 +188,14 @@ class AreaPredecessor(Model):
         {"comment": "Communes of before 1/7/2025 and the area each went into (old -> new)"},
     )
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
-    old_commune_code: Mapped[str] = mapped_column(
-        Text, index=True, nullable=False, comment="Code before 1/7/2025"
-    )
+    old_commune_code: Mapped[str] = mapped_column(Text, index=True, nullable=False, comment="Code before 1/7/2025")
     old_commune: Mapped[str] = words("Commune name then")
     old_district_code: Mapped[str] = words("District code then")
     old_district: Mapped[str] = words("District name then")
     old_province_code: Mapped[str] = words("Province code then")
     old_province: Mapped[str] = words("Province name then")
-    area_id: Mapped[int] = mapped_column(
-        ForeignKey("areas.id"), index=True, nullable=False, comment="Today's area"
-    )
-    is_default: Mapped[bool] = mapped_column(
-        Boolean, nullable=False, comment="Main successor of a divided commune"
-    )
+    area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), index=True, nullable=False, comment="Today's area")
+    is_default: Mapped[bool] = mapped_column(Boolean, nullable=False, comment="Main successor of a divided commune")
 
     area: Mapped[Area] = relationship()
 
@@ -221,9 +211,7 @@ class AppUser(User):
     area_id: Mapped[int | None] = mapped_column(
         ForeignKey("areas.id"), index=True, comment="The user sees this area and below; nothing when empty"
     )
-    area_path: Mapped[str | None] = mapped_column(
-        Text(collation="C"), index=True, comment="Path of the area, copied"
-    )
+    area_path: Mapped[str | None] = mapped_column(Text(collation="C"), index=True, comment="Path of the area, copied")
     agency_id: Mapped[int | None] = mapped_column(
         ForeignKey("agencies.id"), comment="Set for staff of a payment agency: only that agency's packets"
     )
@@ -256,15 +244,11 @@ class Agency(Model):
         {"comment": "Payment agencies (đơn vị chi trả). Keys and secrets are files, never here"},
     )
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
-    code: Mapped[str] = mapped_column(
-        Text, unique=True, nullable=False, comment="Sender id on the wire, e.g. vnpost"
-    )
+    code: Mapped[str] = mapped_column(Text, unique=True, nullable=False, comment="Sender id on the wire, e.g. vnpost")
     name: Mapped[str] = words("Full name")
     kind: Mapped[str] = words("post, bank or telecom")
     base_url: Mapped[str | None] = words("Address of its interface", nullable=True)
-    is_active: Mapped[bool] = mapped_column(
-        Boolean, nullable=False, server_default=text("true"), comment="In use"
-    )
+    is_active: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("true"), comment="In use")
 
     def __str__(self) -> str:
         return self.name
@@ -296,9 +280,7 @@ class AgencyContract(Inherited, Model):
         Numeric(6, 4), nullable=False, server_default=text("0"), comment="Percent of money actually paid"
     )
     fee_vnd: Mapped[int] = vnd("Đồng per paid person")
-    fee_cap_vnd: Mapped[int | None] = mapped_column(
-        BigInteger, comment="Most the fee of one settlement may be"
-    )
+    fee_cap_vnd: Mapped[int | None] = mapped_column(BigInteger, comment="Most the fee of one settlement may be")
     valid_from: Mapped[date] = mapped_column(Date, nullable=False, comment="First day")
     valid_to: Mapped[date | None] = mapped_column(Date, comment="Last day; open when empty")
     row_version: Mapped[int] = row_version()
@@ -342,13 +324,9 @@ class PaymentSetting(Inherited, Model):
     through_agency: Mapped[bool | None] = mapped_column(
         Boolean, comment="Paid through an agency or by the office itself"
     )
-    payment_day_from: Mapped[int | None] = mapped_column(
-        SmallInteger, comment="First payment day of the month"
-    )
+    payment_day_from: Mapped[int | None] = mapped_column(SmallInteger, comment="First payment day of the month")
     payment_day_to: Mapped[int | None] = mapped_column(SmallInteger, comment="Last payment day of the month")
-    paying_level: Mapped[str | None] = words(
-        "Level at which one list is made: commune or province", nullable=True
-    )
+    paying_level: Mapped[str | None] = words("Level at which one list is made: commune or province", nullable=True)
     shift_to_working_day: Mapped[bool | None] = mapped_column(
         Boolean, comment="A cut-off on a day off moves to the previous working day"
     )
@@ -370,9 +348,7 @@ class BenefitType(Model):
         {"comment": "Benefit types (nhóm đối tượng hưởng)"},
     )
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
-    code: Mapped[str] = mapped_column(
-        Text, unique=True, nullable=False, comment="Short code, not a diagnosis"
-    )
+    code: Mapped[str] = mapped_column(Text, unique=True, nullable=False, comment="Short code, not a diagnosis")
     name: Mapped[str] = words("Vietnamese name")
     name_en: Mapped[str] = words("English name")
     batch_kind: Mapped[str] = words("Kind of list it is paid in")
@@ -406,12 +382,8 @@ class BenefitRate(Model):
         {"comment": "Coefficients by law, effective-dated; an entitlement's decision copies one"},
     )
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
-    benefit_type_id: Mapped[int] = mapped_column(
-        ForeignKey("benefit_types.id"), nullable=False, comment="Benefit type"
-    )
-    coefficient: Mapped[Decimal] = mapped_column(
-        Numeric(5, 2), nullable=False, comment="Times the standard amount"
-    )
+    benefit_type_id: Mapped[int] = mapped_column(ForeignKey("benefit_types.id"), nullable=False, comment="Benefit type")
+    coefficient: Mapped[Decimal] = mapped_column(Numeric(5, 2), nullable=False, comment="Times the standard amount")
     applies_from: Mapped[date] = mapped_column(Date, nullable=False, comment="First day of validity")
     legal_basis: Mapped[str] = words("Law and article")
 
@@ -480,9 +452,7 @@ class Beneficiary(Scoped, Model):
     )
     id: Mapped[int] = key()
     code: Mapped[str] = mapped_column(Text, unique=True, nullable=False, comment="Mã đối tượng")
-    area_id: Mapped[int] = mapped_column(
-        ForeignKey("areas.id"), nullable=False, comment="Commune of residence"
-    )
+    area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), nullable=False, comment="Commune of residence")
     full_name: Mapped[str] = words("Full name, NFC")
     name_fold: Mapped[str] = words("Name without marks, for search")
     name_sort: Mapped[str] = mapped_column(
@@ -529,18 +499,14 @@ class Entitlement(Scoped, Model):
         CheckConstraint("ends_on IS NULL OR ends_on >= starts_on", name="dates"),
         one_of("status", ("active", "suspended", "ended")),
         Index("ix_entitlements_area_path_id", "area_path", "id"),
-        Index(
-            "ix_entitlements_running", "area_path", "benefit_type_id", postgresql_where=text("status = 'active'")
-        ),
+        Index("ix_entitlements_running", "area_path", "benefit_type_id", postgresql_where=text("status = 'active'")),
         {"comment": "Entitlements: what a beneficiary receives, by which decision, from when to when"},
     )
     id: Mapped[int] = key()
     beneficiary_id: Mapped[int] = mapped_column(
         ForeignKey("beneficiaries.id"), index=True, nullable=False, comment="The person"
     )
-    benefit_type_id: Mapped[int] = mapped_column(
-        ForeignKey("benefit_types.id"), nullable=False, comment="Benefit type"
-    )
+    benefit_type_id: Mapped[int] = mapped_column(ForeignKey("benefit_types.id"), nullable=False, comment="Benefit type")
     coefficient: Mapped[Decimal] = mapped_column(Numeric(5, 2), nullable=False, comment="By the decision")
     units: Mapped[int] = mapped_column(
         SmallInteger,
@@ -550,9 +516,7 @@ class Entitlement(Scoped, Model):
     )
     decision_no: Mapped[str] = words("Number of the decision")
     decided_on: Mapped[date | None] = mapped_column(Date, comment="Date of the decision")
-    starts_on: Mapped[date] = mapped_column(
-        Date, nullable=False, comment="First month paid contains this day"
-    )
+    starts_on: Mapped[date] = mapped_column(Date, nullable=False, comment="First month paid contains this day")
     ends_on: Mapped[date | None] = mapped_column(Date, comment="Last month paid contains this day")
     status: Mapped[str] = words("active, suspended, ended", default="active")
     row_version: Mapped[int] = row_version()
@@ -579,22 +543,16 @@ class Payee(Scoped, Model):
         ),
         Index("ix_payees_beneficiary_id", "beneficiary_id"),
         Index("ix_payees_area_path_id", "area_path", "id"),
-        {
-            "comment": "Payees: the person, guardian, carer, authorised person, funeral organiser; one is current"
-        },
+        {"comment": "Payees: the person, guardian, carer, authorised person, funeral organiser; one is current"},
     )
     id: Mapped[int] = key()
-    beneficiary_id: Mapped[int] = mapped_column(
-        ForeignKey("beneficiaries.id"), nullable=False, comment="For whom"
-    )
+    beneficiary_id: Mapped[int] = mapped_column(ForeignKey("beneficiaries.id"), nullable=False, comment="For whom")
     kind: Mapped[str] = words("self, guardian, carer, authorised, organiser", default="self")
     full_name: Mapped[str] = words("Full name, NFC")
     id_number: Mapped[str | None] = words("CCCD of the payee", nullable=True)
     phone: Mapped[str | None] = words("Telephone", nullable=True)
     valid_from: Mapped[date] = mapped_column(Date, nullable=False, comment="First day")
-    valid_to: Mapped[date | None] = mapped_column(
-        Date, comment="Last day; an authorisation lasts at most 12 months"
-    )
+    valid_to: Mapped[date | None] = mapped_column(Date, comment="Last day; an authorisation lasts at most 12 months")
     is_current: Mapped[bool] = mapped_column(
         Boolean, nullable=False, server_default=text("true"), comment="Receives now"
     )
@@ -617,9 +575,7 @@ class PaymentMethod(Scoped, Model):
         Index("uq_payment_methods_current", "payee_id", unique=True, postgresql_where=text("is_current")),
         Index("ix_payment_methods_payee_id", "payee_id"),
         Index("ix_payment_methods_area_path_id", "area_path", "id"),
-        {
-            "comment": "Payment methods of payees; an account may still be missing, which is a finding before locking"
-        },
+        {"comment": "Payment methods of payees; an account may still be missing, which is a finding before locking"},
     )
     id: Mapped[int] = key()
     payee_id: Mapped[int] = mapped_column(ForeignKey("payees.id"), nullable=False, comment="Whose")
@@ -630,9 +586,7 @@ class PaymentMethod(Scoped, Model):
     bank_branch: Mapped[str | None] = words("Branch", nullable=True)
     wallet_kind: Mapped[str | None] = words("Kind of e-wallet", nullable=True)
     wallet_phone: Mapped[str | None] = words("Telephone number of the e-wallet", nullable=True)
-    is_current: Mapped[bool] = mapped_column(
-        Boolean, nullable=False, server_default=text("true"), comment="In use"
-    )
+    is_current: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("true"), comment="In use")
     row_version: Mapped[int] = row_version()
 
     payee: Mapped[Payee] = relationship(back_populates="methods")
@@ -703,27 +657,19 @@ class PayoutBatch(Scoped, Model):
         ),
         Index("ix_payout_batches_area_path_id", "area_path", "id"),
         Index("ix_payout_batches_period_id_area_path", "period_id", "area_path"),
-        CheckConstraint(
-            "total_vnd = benefit_vnd + arrears_vnd + carried_vnd - withheld_vnd", name="total_is_the_sum"
-        ),
+        CheckConstraint("total_vnd = benefit_vnd + arrears_vnd + carried_vnd - withheld_vnd", name="total_is_the_sum"),
         {"comment": "Payout batches (danh sách chi trả)"},
     )
     id: Mapped[int] = key()
-    code: Mapped[str] = mapped_column(
-        Text, unique=True, nullable=False, comment="CT-<yyyymm>-<area>-<kind letter>"
-    )
+    code: Mapped[str] = mapped_column(Text, unique=True, nullable=False, comment="CT-<yyyymm>-<area>-<kind letter>")
     area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), nullable=False, comment="Paying area")
     period_id: Mapped[int] = mapped_column(ForeignKey("periods.id"), nullable=False, comment="Period paid")
     kind: Mapped[str] = words("monthly, social_pension, funeral, supplementary")
     agency_id: Mapped[int | None] = mapped_column(
         ForeignKey("agencies.id"), comment="Payment agency; empty where the office pays by itself"
     )
-    contract_id: Mapped[int | None] = mapped_column(
-        ForeignKey("agency_contracts.id"), comment="Contract in force"
-    )
-    seq: Mapped[int] = mapped_column(
-        SmallInteger, nullable=False, comment="Number within area, period and kind"
-    )
+    contract_id: Mapped[int | None] = mapped_column(ForeignKey("agency_contracts.id"), comment="Contract in force")
+    seq: Mapped[int] = mapped_column(SmallInteger, nullable=False, comment="Number within area, period and kind")
     state: Mapped[str] = state(BATCH)
     version: Mapped[int] = mapped_column(
         SmallInteger, nullable=False, server_default=text("1"), comment="Version the next packet carries"
@@ -738,9 +684,7 @@ class PayoutBatch(Scoped, Model):
     people_count: Mapped[int] = mapped_column(
         Integer, nullable=False, server_default=text("0"), comment="People with a live line"
     )
-    line_count: Mapped[int] = mapped_column(
-        Integer, nullable=False, server_default=text("0"), comment="Live lines"
-    )
+    line_count: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Live lines")
     benefit_vnd: Mapped[int] = vnd("Sum of the lines' benefit")
     arrears_vnd: Mapped[int] = vnd("Sum of the lines' arrears")
     carried_vnd: Mapped[int] = vnd("Sum of the lines' carried-over money")
@@ -763,9 +707,7 @@ class PayoutLine(Scoped, Model):
     __table_args__ = (
         one_of("result", LINE_RESULTS),
         one_of("method", METHODS),
-        CheckConstraint(
-            "total_vnd = benefit_vnd + arrears_vnd + carried_vnd - withheld_vnd", name="total_is_the_sum"
-        ),
+        CheckConstraint("total_vnd = benefit_vnd + arrears_vnd + carried_vnd - withheld_vnd", name="total_is_the_sum"),
         CheckConstraint(
             "benefit_vnd >= 0 AND arrears_vnd >= 0 AND carried_vnd >= 0 AND withheld_vnd >= 0 AND total_vnd >= 0",
             name="not_negative",
@@ -792,15 +734,11 @@ class PayoutLine(Scoped, Model):
     batch_id: Mapped[int] = mapped_column(
         ForeignKey("payout_batches.id"), nullable=False, comment="The list it belongs to"
     )
-    agency_id: Mapped[int | None] = mapped_column(
-        Integer, comment="The list's agency, copied for row-level security"
-    )
+    agency_id: Mapped[int | None] = mapped_column(Integer, comment="The list's agency, copied for row-level security")
     period_id: Mapped[int] = mapped_column(Integer, nullable=False, comment="The list's period, copied")
     no: Mapped[int] = mapped_column(Integer, nullable=False, comment="STT in the list")
     reference: Mapped[str] = words("Reference on the wire: yyyymm-<entitlement>, the same in every version")
-    entitlement_id: Mapped[int] = mapped_column(
-        ForeignKey("entitlements.id"), nullable=False, comment="What is paid"
-    )
+    entitlement_id: Mapped[int] = mapped_column(ForeignKey("entitlements.id"), nullable=False, comment="What is paid")
     beneficiary_id: Mapped[int] = mapped_column(BigInteger, nullable=False, comment="Who is entitled")
     beneficiary_code: Mapped[str] = words("Code then")
     full_name: Mapped[str] = words("Name then")
@@ -817,9 +755,7 @@ class PayoutLine(Scoped, Model):
     payee_fa: Mapped[str] = words("Financial address on the wire")
     standard_vnd: Mapped[int] = vnd("Standard amount applied")
     coefficient: Mapped[Decimal] = mapped_column(Numeric(5, 2), nullable=False, comment="Coefficient applied")
-    units: Mapped[int] = mapped_column(
-        SmallInteger, nullable=False, server_default=text("1"), comment="Units applied"
-    )
+    units: Mapped[int] = mapped_column(SmallInteger, nullable=False, server_default=text("1"), comment="Units applied")
     benefit_vnd: Mapped[int] = vnd("Benefit of this period")
     arrears_vnd: Mapped[int] = vnd("Truy lĩnh paid in this list")
     carried_vnd: Mapped[int] = vnd("Carried over from earlier lists")
@@ -876,9 +812,7 @@ class Arrears(Scoped, Model):
         {"comment": "Arrears rows; line_id says which line paid one, so that it is paid once"},
     )
     id: Mapped[int] = key()
-    entitlement_id: Mapped[int] = mapped_column(
-        ForeignKey("entitlements.id"), nullable=False, comment="For what"
-    )
+    entitlement_id: Mapped[int] = mapped_column(ForeignKey("entitlements.id"), nullable=False, comment="For what")
     for_month: Mapped[date] = mapped_column(Date, nullable=False, comment="Month it was owed for")
     due_month: Mapped[date] = mapped_column(
         Date, nullable=False, comment="Paid in the list of this month or the next made"
@@ -939,9 +873,7 @@ class Packet(Scoped, Model):
         ),
         Index("ix_packets_area_path_id", "area_path", "id"),
         CheckConstraint("(body IS NULL) = (body_sha256 IS NULL)", name="body_has_its_hash"),
-        CheckConstraint(
-            "state = 'queued' OR state = 'withdrawn' OR body IS NOT NULL", name="bytes_before_the_wire"
-        ),
+        CheckConstraint("state = 'queued' OR state = 'withdrawn' OR body IS NOT NULL", name="bytes_before_the_wire"),
         {"comment": "Packets: key, exact bytes and their hash are stored before the wire"},
     )
     id: Mapped[int] = key()
@@ -954,26 +886,18 @@ class Packet(Scoped, Model):
     batch_id: Mapped[int] = mapped_column(ForeignKey("payout_batches.id"), nullable=False, comment="The list")
     agency_id: Mapped[int] = mapped_column(ForeignKey("agencies.id"), nullable=False, comment="To whom")
     version: Mapped[int] = mapped_column(SmallInteger, nullable=False, comment="1, 2, …")
-    replaces_id: Mapped[int | None] = mapped_column(
-        ForeignKey("packets.id"), comment="The version it replaces"
-    )
+    replaces_id: Mapped[int | None] = mapped_column(ForeignKey("packets.id"), comment="The version it replaces")
     state: Mapped[str] = state(PACKET)
-    message_id: Mapped[str] = mapped_column(
-        Text, unique=True, nullable=False, comment="Fixed at the first attempt"
-    )
+    message_id: Mapped[str] = mapped_column(Text, unique=True, nullable=False, comment="Fixed at the first attempt")
     line_count: Mapped[int] = mapped_column(Integer, nullable=False, comment="Lines sent")
     people_count: Mapped[int] = mapped_column(Integer, nullable=False, comment="People sent")
     total_vnd: Mapped[int] = vnd("Sum sent", default=None)
     lines_sha256: Mapped[str] = words("SHA-256 of the line set")
-    body: Mapped[bytes | None] = mapped_column(
-        LargeBinary, deferred=True, comment="The exact bytes, before the wire"
-    )
+    body: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True, comment="The exact bytes, before the wire")
     body_sha256: Mapped[str | None] = words("SHA-256 of the bytes", nullable=True)
     queued_at: Mapped[datetime] = instant("When queued", now=True)
     queued_by: Mapped[str] = words("Who pressed send")
-    attempts: Mapped[int] = mapped_column(
-        Integer, nullable=False, server_default=text("0"), comment="Calls made"
-    )
+    attempts: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Calls made")
     unknown_count: Mapped[int] = mapped_column(
         Integer, nullable=False, server_default=text("0"), comment="Calls whose outcome is unknown"
     )
@@ -1017,18 +941,12 @@ class InboxMessage(Model):
     action: Mapped[str] = words("Action of the envelope")
     transaction_id: Mapped[str | None] = words("The packet it speaks of", nullable=True)
     received_at: Mapped[datetime] = instant("When received", now=True)
-    headers: Mapped[dict[str, Any]] = mapped_column(
-        JSONB, nullable=False, comment="HTTP headers without credentials"
-    )
+    headers: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, comment="HTTP headers without credentials")
     key_id: Mapped[str] = words("Key that verified the signature")
     body: Mapped[bytes] = mapped_column(LargeBinary, nullable=False, deferred=True, comment="Raw bytes")
     body_sha256: Mapped[str] = words("SHA-256 of the bytes")
-    answer: Mapped[dict[str, Any]] = mapped_column(
-        JSONB, nullable=False, comment="What we answered; answered again"
-    )
-    attempts: Mapped[int] = mapped_column(
-        Integer, nullable=False, server_default=text("0"), comment="Times tried"
-    )
+    answer: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, comment="What we answered; answered again")
+    attempts: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Times tried")
     lease_until: Mapped[datetime | None] = instant("Claimed by a scheduler until")
     outcome: Mapped[str | None] = words("applied, ignored, failed; empty while waiting", nullable=True)
     note: Mapped[str | None] = words("Why ignored or failed", nullable=True)
@@ -1047,18 +965,12 @@ class Settlement(Scoped, Model):
         {"comment": "Settlements; opened when the agency accepts the packet"},
     )
     id: Mapped[int] = key()
-    packet_id: Mapped[int] = mapped_column(
-        ForeignKey("packets.id"), nullable=False, comment="Of which packet"
-    )
-    batch_id: Mapped[int] = mapped_column(
-        ForeignKey("payout_batches.id"), nullable=False, comment="Of which list"
-    )
+    packet_id: Mapped[int] = mapped_column(ForeignKey("packets.id"), nullable=False, comment="Of which packet")
+    batch_id: Mapped[int] = mapped_column(ForeignKey("payout_batches.id"), nullable=False, comment="Of which list")
     agency_id: Mapped[int] = mapped_column(ForeignKey("agencies.id"), nullable=False, comment="Whose")
     period_id: Mapped[int] = mapped_column(ForeignKey("periods.id"), nullable=False, comment="Period paid")
     state: Mapped[str] = state(SETTLEMENT)
-    due_on: Mapped[date] = mapped_column(
-        Date, nullable=False, comment="Settlement cut-off, without extensions"
-    )
+    due_on: Mapped[date] = mapped_column(Date, nullable=False, comment="Settlement cut-off, without extensions")
     sent_count: Mapped[int] = mapped_column(Integer, nullable=False, comment="Lines sent")
     sent_vnd: Mapped[int] = vnd("Đồng sent", default=None)
     parts_expected: Mapped[int | None] = mapped_column(SmallInteger, comment="Parts announced by the agency")
@@ -1072,13 +984,9 @@ class Settlement(Scoped, Model):
     locked_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"), comment="Who locked it")
     locked_by: Mapped[str | None] = words("User name of who locked it", nullable=True)
     locked_at: Mapped[datetime | None] = instant("When locked")
-    paid_count: Mapped[int] = mapped_column(
-        Integer, nullable=False, server_default=text("0"), comment="Lines paid"
-    )
+    paid_count: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Lines paid")
     paid_vnd: Mapped[int] = vnd("Đồng paid")
-    unpaid_count: Mapped[int] = mapped_column(
-        Integer, nullable=False, server_default=text("0"), comment="Lines unpaid"
-    )
+    unpaid_count: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Lines unpaid")
     unpaid_vnd: Mapped[int] = vnd("Đồng unpaid")
     recover_count: Mapped[int] = mapped_column(
         Integer, nullable=False, server_default=text("0"), comment="Lines to recover"
@@ -1134,30 +1042,20 @@ class SettlementRecord(Scoped, Model):
         ),
         CheckConstraint("(decided_outcome IS NULL) = (decided_reason IS NULL)", name="decided_for_a_reason"),
         CheckConstraint("line_id IS NOT NULL OR finding = 'extra'", name="no_line_is_extra"),
-        {
-            "comment": "Settlement records: one per line or foreign reference; a function of the set of entries"
-        },
+        {"comment": "Settlement records: one per line or foreign reference; a function of the set of entries"},
     )
     id: Mapped[int] = key()
     settlement_id: Mapped[int] = mapped_column(
         ForeignKey("settlements.id"), nullable=False, comment="Of which settlement"
     )
-    line_id: Mapped[int | None] = mapped_column(
-        BigInteger, comment="The line; empty for a reference that is not ours"
-    )
-    agency_id: Mapped[int] = mapped_column(
-        Integer, nullable=False, comment="Agency, copied for row-level security"
-    )
+    line_id: Mapped[int | None] = mapped_column(BigInteger, comment="The line; empty for a reference that is not ours")
+    agency_id: Mapped[int] = mapped_column(Integer, nullable=False, comment="Agency, copied for row-level security")
     reference: Mapped[str] = words("Reference on the wire")
-    outcome: Mapped[str | None] = words(
-        "What the agency's entries add up to; empty in a dispute", nullable=True
-    )
+    outcome: Mapped[str | None] = words("What the agency's entries add up to; empty in a dispute", nullable=True)
     amount_vnd: Mapped[int] = vnd("Đồng the agency reports")
     reason_code: Mapped[str | None] = words("Reason of an unpaid line", nullable=True)
     finding: Mapped[str] = words("matched, missing, extra, wrong_amount, duplicate, dispute")
-    decided_outcome: Mapped[str | None] = words(
-        "What a person decided; wins over the agency's word", nullable=True
-    )
+    decided_outcome: Mapped[str | None] = words("What a person decided; wins over the agency's word", nullable=True)
     decided_reason: Mapped[str | None] = words("Why", nullable=True)
     decided_by: Mapped[str | None] = words("Who", nullable=True)
     decided_at: Mapped[datetime | None] = instant("When")
@@ -1210,9 +1108,7 @@ class Recovery(Scoped, Model):
         {"comment": "Recoveries; what came back is read from the journal"},
     )
     id: Mapped[int] = key()
-    line_id: Mapped[int] = mapped_column(
-        ForeignKey("payout_lines.id"), nullable=False, comment="The line wrongly paid"
-    )
+    line_id: Mapped[int] = mapped_column(ForeignKey("payout_lines.id"), nullable=False, comment="The line wrongly paid")
     amount_vnd: Mapped[int] = vnd("Đồng to come back", default=None)
     reason: Mapped[str] = words("Why")
     opened_at: Mapped[datetime] = instant("When opened", now=True)
@@ -1261,9 +1157,7 @@ class StateChange(Scoped, Model):
     )
     id: Mapped[int] = key()
     machine: Mapped[str] = words("batch, packet, settlement, extension, period")
-    entity_id: Mapped[int] = mapped_column(
-        BigInteger, nullable=False, comment="Key of the thing in its table"
-    )
+    entity_id: Mapped[int] = mapped_column(BigInteger, nullable=False, comment="Key of the thing in its table")
     move: Mapped[str] = words("Name of the move; 'create' for the first")
     from_state: Mapped[str | None] = words("Before", nullable=True)
     to_state: Mapped[str] = words("After")
@@ -1315,9 +1209,7 @@ class UserChange(Scoped, Model):
     at: Mapped[datetime] = instant("When", now=True)
     actor: Mapped[str] = words("User name of who did it, or system")
     actor_id: Mapped[int | None] = mapped_column(Integer, comment="User, when a person")
-    user_id: Mapped[int] = mapped_column(
-        ForeignKey("ab_user.id"), nullable=False, comment="Whom it concerns"
-    )
+    user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), nullable=False, comment="Whom it concerns")
     what: Mapped[str] = words("created, changed, disabled, enabled, password_reset, password_changed")
     before: Mapped[dict[str, Any]] = mapped_column(
         JSONB,
@@ -1348,9 +1240,7 @@ class SignInAttempt(Model):
         primary_key=True,
         comment="Keyed hash of a typed user name or of a network address; neither is kept",
     )
-    failures: Mapped[int] = mapped_column(
-        Integer, nullable=False, comment="Attempts not yet forgiven or forgotten"
-    )
+    failures: Mapped[int] = mapped_column(Integer, nullable=False, comment="Attempts not yet forgiven or forgotten")
     failed_at: Mapped[datetime] = mapped_column(
         DateTime(timezone=True), nullable=False, comment="When the last one was made"
     )
@@ -1377,17 +1267,11 @@ class WorkItem(Scoped, Model):
     title: Mapped[str] = words("What the user sees")
     params: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, comment="Arguments")
     once_key: Mapped[str] = words("Two unfinished items never share it")
-    area_id: Mapped[int] = mapped_column(
-        ForeignKey("areas.id"), nullable=False, comment="Area of who started it"
-    )
-    started_by_id: Mapped[int] = mapped_column(
-        ForeignKey("ab_user.id"), nullable=False, comment="Who started it"
-    )
+    area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), nullable=False, comment="Area of who started it")
+    started_by_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), nullable=False, comment="Who started it")
     started_at: Mapped[datetime] = instant("When asked for", now=True)
     phase: Mapped[str] = words("queued, running, done, failed", default="queued")
-    done_count: Mapped[int] = mapped_column(
-        Integer, nullable=False, server_default=text("0"), comment="Done so far"
-    )
+    done_count: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Done so far")
     total_count: Mapped[int] = mapped_column(
         Integer, nullable=False, server_default=text("0"), comment="All there is to do"
     )
@@ -1419,6 +1303,4 @@ class JobRun(Model):
     failed_at: Mapped[datetime | None] = instant("Last failure")
     error: Mapped[str | None] = words("What the last failure said", nullable=True)
     duration_ms: Mapped[int | None] = mapped_column(Integer, comment="Of the last finished run")
-    run_count: Mapped[int] = mapped_column(
-        BigInteger, nullable=False, server_default=text("0"), comment="Runs started"
-    )
+    run_count: Mapped[int] = mapped_column(BigInteger, nullable=False, server_default=text("0"), comment="Runs started")

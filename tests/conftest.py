@@ -73,15 +73,16 @@ _engines: list[Any] = []
 def addresses(server: Any) -> tuple[str, str]:
     """(address the program runs on, address that migrates)."""
     return tuple(
-        embedded.address(server, role=role).render_as_string(False)
-        for role in (config.APP_ROLE, config.OWNER_ROLE)
+        embedded.address(server, role=role).render_as_string(False) for role in (config.APP_ROLE, config.OWNER_ROLE)
     )  # type: ignore[return-value]
 
 
 @pytest.fixture(scope="session")
 def settings(home: Path) -> config.Settings:
     """Configuration of the tests: development, demo off."""
-    return config.load({"CHITRA_HOME": str(home), "SECRET_KEY": "a key of the tests, long enough for HS256", **_passed_on()})
+    return config.load(
+        {"CHITRA_HOME": str(home), "SECRET_KEY": "a key of the tests, long enough for HS256", **_passed_on()}
+    )
 
 
 def _passed_on() -> dict[str, str]:

@@ -24,17 +24,11 @@ def test_the_official_areas_are_loaded(session: Session) -> None:
 
 def test_the_role_the_program_runs_as_owns_no_table(session: Session) -> None:
     assert session.execute(text("SELECT current_user")).scalar() == "chitra_app"
-    assert (
-        session.execute(text("SELECT count(*) FROM pg_tables WHERE tableowner = current_user")).scalar() == 0
-    )
+    assert session.execute(text("SELECT count(*) FROM pg_tables WHERE tableowner = current_user")).scalar() == 0
 
 
-@pytest.mark.parametrize(
-    ("path", "communes"), [("VN/", 3321), ("VN/01/", 126), ("VN/01/00004/", 1), (None, 0)]
-)
-def test_row_level_security_shows_only_the_area_and_below(
-    database: Flask, path: str | None, communes: int
-) -> None:
+@pytest.mark.parametrize(("path", "communes"), [("VN/", 3321), ("VN/01/", 126), ("VN/01/00004/", 1), (None, 0)])
+def test_row_level_security_shows_only_the_area_and_below(database: Flask, path: str | None, communes: int) -> None:
     with acting_as(Actor("someone", frozenset(), path)):
         seen = db.session.execute(text("SELECT count(*) FROM areas WHERE level = 'commune'")).scalar()
     assert seen == communes

@@ -206,9 +206,7 @@ PACKET = Machine(
             _AGENCY,
             N_("Đơn vị chi trả xác nhận đã nhận gói tin."),
         ),
-        Move(
-            "accept", N_("Tiếp nhận"), _set("in_doubt", "received"), "accepted", _AGENCY, N_("So khớp đúng.")
-        ),
+        Move("accept", N_("Tiếp nhận"), _set("in_doubt", "received"), "accepted", _AGENCY, N_("So khớp đúng.")),
         Move(
             "reject",
             N_("Từ chối"),

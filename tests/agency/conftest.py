@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.agency.contract_samples import NOW, Rings, head_of
-from tests.agency.odd_post_office import PostOffice, endpoint, out
 
 from app.agency import messages
 from app.agency.g2p import G2PAgency
 from app.agency.keys import KeyRing
 from app.agency.messages import PacketLine
 from app.agency.port import Agency, OutgoingPacket
+from tests.agency.contract_samples import NOW, Rings, head_of
+from tests.agency.odd_post_office import PostOffice, endpoint, out
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.agency.contract_samples import NOW, callback_head, head_of
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.agency import messages
 from app.agency.messages import Ack, ControlTotals, LineStatus, PacketLine, SettlementPart
 from app.agency.signing import SigningKey
+from tests.agency.contract_samples import NOW, callback_head, head_of
 
 AT = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 LINES = [

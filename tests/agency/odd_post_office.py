@@ -17,12 +17,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from tests.agency.contract_samples import NOW, Rings, callback_head
 
 from app.agency import messages, signing
 from app.agency.messages import Ack
 from app.agency.port import Agency, AgencyError, Endpoint, OutgoingPacket
 from app.agency.tokens import TOKEN_PATH, TokenOffice, TokenRefused
+from tests.agency.contract_samples import NOW, Rings, callback_head
 
 
 @dataclass

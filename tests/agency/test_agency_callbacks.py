@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.agency.contract_samples import AT, NOW, PAID, RECOVER, TOTALS, UNPAID, altered, callback_head, head_of, refusal
 
 from app.agency import messages
 from app.agency.messages import (
@@ -17,6 +16,18 @@ from app.agency.messages import (
     LineStatus,
     PacketLine,
     SettlementPart,
+)
+from tests.agency.contract_samples import (
+    AT,
+    NOW,
+    PAID,
+    RECOVER,
+    TOTALS,
+    UNPAID,
+    altered,
+    callback_head,
+    head_of,
+    refusal,
 )
 
 # --- callbacks and answers

@@ -8,13 +8,13 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.agency.contract_samples import NOW
 from cryptography.hazmat.primitives import serialization
-from tests.agency.document_examples import EXAMPLES, LINE_SET_TEXT, SIGNED_BODY, SIGNED_BY
 
 from app.agency import bodies, g2p, port, signing, tokens
 from app.agency.envelope import LINE_REASONS
 from app.agency.port import Refused
+from tests.agency.contract_samples import NOW
+from tests.agency.document_examples import EXAMPLES, LINE_SET_TEXT, SIGNED_BODY, SIGNED_BY
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs/agency-api.md").read_text(encoding="utf-8")
 SHOWN = dict(re.findall(r"<!-- example: ([a-z-]+) -->\n```json\n(.*?)\n```", DOCUMENT, re.DOTALL))

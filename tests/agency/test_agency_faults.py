@@ -16,11 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.agency.contract_samples import NOW, Rings, head_of
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.agency.odd_post_office import CODE, Act, PostOffice, Talk, endpoint, out, outcome, says, warm
 
 from app.agency import messages, signing
 from app.agency.messages import PacketLine
@@ -30,6 +28,8 @@ from app.agency.port import (
     OutcomeUnknown,
     OutgoingPacket,
 )
+from tests.agency.contract_samples import NOW, Rings, head_of
+from tests.agency.odd_post_office import CODE, Act, PostOffice, Talk, endpoint, out, outcome, says, warm
 
 # --- nothing left this machine
 

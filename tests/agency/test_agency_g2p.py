@@ -9,8 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.agency.contract_samples import NOW, callback_head, head_of
-from tests.agency.odd_post_office import CODE, Act, PostOffice, Talk, endpoint, normal, out, outcome, says
 
 from app.agency import messages, signing
 from app.agency.g2p import NO_MEANS
@@ -22,6 +20,8 @@ from app.agency.port import (
     Refused,
     SettlementRef,
 )
+from tests.agency.contract_samples import NOW, callback_head, head_of
+from tests.agency.odd_post_office import CODE, Act, PostOffice, Talk, endpoint, normal, out, outcome, says
 
 # --- the good case
 

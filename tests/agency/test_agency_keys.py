@@ -7,12 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.agency.contract_samples import NOW, Rings
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from app.agency import signing
 from app.agency.keys import KeyRing, KeyTrouble
+from tests.agency.contract_samples import NOW, Rings
 
 BODY = b"{}"
 

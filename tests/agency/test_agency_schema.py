@@ -13,12 +13,12 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from tests.agency.contract_samples import NOW, callback_head, head_of
 
 from app.agency import messages
 from app.agency.envelope import ACK_CODES, HEADER_CODES, LINE_REASONS
 from app.agency.g2p import NO_MEANS
 from app.agency.messages import Ack, ControlTotals, LineStatus, PacketLine, SettlementPart
+from tests.agency.contract_samples import NOW, callback_head, head_of
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PLACES = (os.environ.get("G2P_SPEC", ""), _ROOT.parent / "shared/data/g2p/disburse_core_api_v1.0.0.yaml")

@@ -12,7 +12,6 @@ from typing import Any
 
 import jwt
 import pytest
-from tests.agency.contract_samples import NOW
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
@@ -30,6 +29,7 @@ from app.agency.signing import (
     SigningKey,
     TrustedKey,
 )
+from tests.agency.contract_samples import NOW
 
 BODY = '{"header":{"message_id":"1"},"message":{"payee_name":"Nguyễn Thị Hoà"}}'.encode()
 

@@ -6,7 +6,6 @@ import hashlib
 import random
 
 import pytest
-from tests.agency.contract_samples import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from app.agency.messages import (
     BadMessage,
     PacketLine,
 )
+from tests.agency.contract_samples import NOW
 
 # --- the hash of the line set
 

@@ -11,9 +11,9 @@ from urllib.parse import parse_qs
 
 import jwt
 import pytest
-from tests.agency.contract_samples import NOW, Rings
 
 from app.agency.tokens import BearerInvalid, TokenOffice, TokenRefused, TokenSource, TokenUnavailable
+from tests.agency.contract_samples import NOW, Rings
 
 GRANT = {"grant_type": "client_credentials"}
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.sandbox.partner_side import ChosenClock, Partner
 
 from app.agency.sandbox.engine import SandboxPostOffice
+from tests.sandbox.partner_side import ChosenClock, Partner
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.sandbox.partner_side import PACKET, ChosenClock, Partner, some_lines
 
 from app.agency import messages, signing
 from app.agency.messages import ACK
 from app.agency.sandbox.engine import Answer, SandboxPostOffice
 from app.agency.sandbox.knobs import WIRE_FAULTS, all_knobs, clear_faults, turn
+from tests.sandbox.partner_side import PACKET, ChosenClock, Partner, some_lines
 
 CODE = f"{PACKET}-V1"
 

@@ -7,12 +7,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.sandbox.partner_side import PACKET, ChosenClock, Partner, some_lines
 
 from app.agency.messages import LINE_REASONS, PAID, RECOVER, UNPAID, Callback, ControlTotals
 from app.agency.sandbox.engine import ClerkRefused, SandboxPostOffice
 from app.agency.sandbox.knobs import KnobRefused, turn
 from app.agency.sandbox.paying import REASONS, Chances, fate
+from tests.sandbox.partner_side import PACKET, ChosenClock, Partner, some_lines
 
 CODE = f"{PACKET}-V1"
 

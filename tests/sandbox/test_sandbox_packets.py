@@ -7,13 +7,13 @@ import json
 from typing import Any
 
 import pytest
-from tests.sandbox.partner_side import PACKET, ChosenClock, Partner, some_lines
 
 from app.agency import messages, signing
 from app.agency.keys import KeyRing
 from app.agency.messages import ACK, ERR, NACK, NOT_FOUND_CODE
 from app.agency.sandbox.engine import ClerkRefused, SandboxPostOffice
 from app.agency.sandbox.knobs import turn
+from tests.sandbox.partner_side import PACKET, ChosenClock, Partner, some_lines
 
 CODE = f"{PACKET}-V1"
 

@@ -8,13 +8,13 @@ from html import unescape
 
 import pytest
 from flask.testing import FlaskClient
-from tests.sandbox.partner_side import PACKET, Partner, some_lines
 from werkzeug.test import TestResponse
 
 from app.agency.sandbox.engine import SandboxPostOffice
 from app.agency.sandbox.home import clerk_password
 from app.agency.sandbox.knobs import KNOBS, STORM, all_knobs
 from app.agency.sandbox.server import open_site
+from tests.sandbox.partner_side import PACKET, Partner, some_lines
 
 CODE = f"{PACKET}-V1"
 PAGES = ("/packets", f"/packets/{CODE}", "/recalls", "/drawer", "/faults")

@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 import requests
-from tests.sandbox.partner_side import PACKET, CallbackPlace, Partner, callback_place, some_lines
 
 from app.agency import messages
 from app.agency.g2p import G2PAgency
 from app.agency.port import OutcomeUnknown, Refused
 from app.agency.sandbox.clock import wall_clock
+from tests.sandbox.partner_side import PACKET, CallbackPlace, Partner, callback_place, some_lines
 
 CODE = f"{PACKET}-V1"
 ROOT = Path(__file__).parents[2]

@@ -201,7 +201,7 @@ def test_the_lines_of_a_locked_list_are_frozen_in_the_database_too(session: Sess
         "UPDATE payout_batches SET total_vnd = total_vnd + 1, benefit_vnd = benefit_vnd + 1",
         "DELETE FROM payout_batches",
     ):
-        with pytest.raises(DBAPIError, match="frozen|never deleted"), session.begin_nested():
+        with pytest.raises(DBAPIError, match=r"frozen|never deleted"), session.begin_nested():
             session.execute(text(statement))
     assert batch(session, batch_id).state == "locked"
 
