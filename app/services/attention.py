@@ -6,9 +6,8 @@ Everything is counted in one statement for any number of areas, each kind with t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -24,14 +23,12 @@ SUSPEND_AFTER = 3
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of trouble: its words, and where one of it and several of it are shown."""
+    """One kind of trouble: its words, and the page that shows one of it."""
 
     name: str
     label: str
     advice: str
-    one: str
-    several: str
-    args: dict[str, Any] = field(default_factory=dict)
+    page: str
 
 
 KINDS: tuple[Kind, ...] = (
@@ -40,51 +37,41 @@ KINDS: tuple[Kind, ...] = (
         N_("Danh sách bị bưu điện trả lại"),
         N_("Xem lý do, mở lại danh sách, sửa rồi gửi phiên bản mới."),
         "BatchView.show",
-        "BatchView.list",
-        {"_flt_0_state": "returned"},
     ),
     Kind(
         "in_doubt",
         N_("Gói tin chưa rõ bưu điện đã nhận hay chưa"),
         N_("Hệ thống đang tự hỏi lại. Nếu kéo dài, hãy gọi bưu điện."),
         "PacketView.show",
-        "PacketView.list",
-        {"_flt_0_state": "in_doubt"},
     ),
     Kind(
         "undecided",
         N_("Dòng quyết toán có chênh lệch chưa có quyết định"),
         N_("Xem từng dòng và quyết định kết quả trước khi chốt quyết toán."),
         "SettlementView.show",
-        "SettlementView.list",
     ),
     Kind(
         "untied",
         N_("Quyết toán có tổng số không khớp"),
         N_("Đối chiếu với bưu điện; quyết toán chưa khớp không chốt được."),
         "SettlementView.show",
-        "SettlementView.list",
     ),
     Kind(
         "extension",
         N_("Đề nghị gia hạn chờ quyết định"),
         N_("Lãnh đạo đồng ý hoặc không đồng ý gia hạn."),
-        "SettlementView.show",
-        "SettlementView.list",
+        "ExtensionView.show",
     ),
     Kind(
         "blocking",
         N_("Lỗi phải xử lý trước khi duyệt danh sách"),
         N_("Sửa hồ sơ rồi lập lại danh sách, hoặc đưa người có lỗi ra khỏi danh sách."),
         "BatchView.findings",
-        "BatchView.list",
-        {"_flt_0_state": "draft"},
     ),
     Kind(
         "streak",
         N_("Người chưa nhận tiền từ hai kỳ liên tiếp trở lên"),
         N_("Liên hệ gia đình; ba kỳ liên tiếp là căn cứ để xem xét tạm dừng."),
-        "Home.streaks",
         "Home.streaks",
     ),
 )
@@ -92,34 +79,64 @@ KINDS: tuple[Kind, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """So many of one kind of trouble, and the page that shows them."""
+    """So much of one kind of trouble, in so many places; `id` is the one place where there is no more."""
 
     kind: Kind
     count: int
-    endpoint: str
-    args: dict[str, Any]
+    places: int
+    id: int | None
 
 
-_COUNTS = """
-SELECT 'returned' AS kind, count(*) AS n, count(*) AS places, min(id) AS id FROM payout_batches
- WHERE state = 'returned' AND area_path >= :low AND area_path < :high
-UNION ALL
-SELECT 'in_doubt', count(*), count(*), min(id) FROM packets
- WHERE state = 'in_doubt' AND area_path >= :low AND area_path < :high
-   AND (last_error IS NOT NULL OR lease_until IS NULL OR lease_until < now())
-UNION ALL
-SELECT 'undecided', count(*), count(DISTINCT s.id), min(s.id) FROM settlements s
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A list, packet, settlement or request with one kind of trouble."""
+
+    id: int
+    code: str
+    area_name: str
+    month: date
+    count: int
+
+
+_PLACES = {
+    "returned": """
+SELECT b.id, b.code, b.area_path, b.period_id, 1 AS n FROM payout_batches b
+ WHERE b.state = 'returned' AND b.area_path >= :low AND b.area_path < :high
+""",
+    "in_doubt": """
+SELECT k.id, k.code, k.area_path, b.period_id, 1 AS n FROM packets k JOIN payout_batches b ON b.id = k.batch_id
+ WHERE k.state = 'in_doubt' AND k.area_path >= :low AND k.area_path < :high
+   AND (k.last_error IS NOT NULL OR k.lease_until IS NULL OR k.lease_until < now())
+""",
+    "undecided": """
+SELECT s.id, k.code, s.area_path, s.period_id, count(*) AS n FROM settlements s JOIN packets k ON k.id = s.packet_id
   JOIN settlement_records r ON r.settlement_id = s.id
  WHERE s.state IN ('partial', 'received') AND s.area_path >= :low AND s.area_path < :high
    AND r.finding NOT IN ('matched', 'duplicate') AND r.decided_outcome IS NULL
-UNION ALL
-SELECT 'extension', count(*), count(DISTINCT settlement_id), min(settlement_id) FROM deadline_extensions
- WHERE state = 'asked' AND area_path >= :low AND area_path < :high
-UNION ALL
-SELECT 'blocking', count(*), count(DISTINCT b.id), min(b.id) FROM payout_batches b
+ GROUP BY s.id, k.code
+""",
+    "untied": """
+SELECT s.id, k.code, s.area_path, s.period_id, 1 AS n FROM settlements s JOIN packets k ON k.id = s.packet_id
+ WHERE s.id = ANY(:untied)
+""",
+    "extension": """
+SELECT x.id, k.code, x.area_path, s.period_id, 1 AS n FROM deadline_extensions x
+  JOIN settlements s ON s.id = x.settlement_id JOIN packets k ON k.id = s.packet_id
+ WHERE x.state = 'asked' AND x.area_path >= :low AND x.area_path < :high
+""",
+    "blocking": """
+SELECT b.id, b.code, b.area_path, b.period_id, count(*) AS n FROM payout_batches b
   JOIN batch_findings f ON f.batch_id = b.id AND f.severity = 'blocking'
  WHERE b.state = 'draft' AND b.area_path >= :low AND b.area_path < :high
-"""
+ GROUP BY b.id
+""",
+}
+"""Kind of trouble -> its places: key, code, area, period and how much of it is there."""
+
+_COUNTS = " UNION ALL ".join(
+    f"SELECT '{kind}' AS kind, coalesce(sum(n), 0)::bigint AS count, count(*) AS places, min(id) AS id FROM ({sql}) x"
+    for kind, sql in _PLACES.items()
+)
 
 _REPORTED = """
 SELECT id, reported FROM settlements
@@ -140,17 +157,24 @@ _STREAKS = """
 
 def items(session: Session, path: str, month: date) -> list[Item]:
     """What needs a person in the area and below, of any month still open; unpaid streaks as of `month`."""
-    counts = {row.kind: (row.n, row.places, row.id) for row in session.execute(text(_COUNTS), _bounds(path))}
-    untied = _untied(session, path)
-    counts["untied"] = (len(untied), len(untied), untied[0] if untied else None)
-    counts["streak"] = (_streaks_count(session, path, month), 2, None)
-    return [_item(kind, *counts[kind.name]) for kind in KINDS if counts[kind.name][0]]
+    facts = {**_bounds(path), "untied": _untied(session, path)}
+    found = {row.kind: (row.count, row.places, row.id) for row in session.execute(text(_COUNTS), facts)}
+    found["streak"] = (_streaks_count(session, path, month), 0, None)
+    return [Item(kind, *found[kind.name]) for kind in KINDS if found[kind.name][0]]
 
 
-def _item(kind: Kind, count: int, places: int, key: int | None) -> Item:
-    if places == 1:
-        return Item(kind, count, kind.one, {"pk": key})
-    return Item(kind, count, kind.several, dict(kind.args))
+def places(session: Session, path: str, kind: str, *, limit: int = 500) -> list[Place]:
+    """Where one kind of trouble is, the oldest month first; unpaid streaks have a list of their own."""
+    facts = {**_bounds(path), "untied": _untied(session, path) if kind == "untied" else [], "limit": limit}
+    rows = session.execute(
+        text(
+            "SELECT x.id, x.code, a.full_name AS area_name, p.month, x.n AS count"
+            f"  FROM ({_PLACES[kind]}) x JOIN areas a ON a.path = x.area_path JOIN periods p ON p.id = x.period_id"
+            " ORDER BY p.month, a.name_fold, x.code LIMIT :limit"
+        ),
+        facts,
+    )
+    return [Place(**row._mapping) for row in rows]
 
 
 def _untied(session: Session, path: str) -> list[int]:
@@ -229,7 +253,7 @@ SELECT 'batch' AS kind, b.id, b.code, a.full_name AS area_name, p.month, b.kind 
  WHERE b.state = 'draft' AND b.made_by <> :me AND b.line_count > 0 AND b.area_path >= :low AND b.area_path < :high
    AND 'batch' = ANY(:kinds)
 UNION ALL
-SELECT 'extension', s.id, k.code, a.full_name, p.month, b.kind, k.people_count, k.total_vnd, 0, x.asked_by, x.days
+SELECT 'extension', x.id, k.code, a.full_name, p.month, b.kind, k.people_count, k.total_vnd, 0, x.asked_by, x.days
   FROM deadline_extensions x JOIN settlements s ON s.id = x.settlement_id JOIN packets k ON k.id = s.packet_id
   JOIN payout_batches b ON b.id = s.batch_id JOIN areas a ON a.id = b.area_id JOIN periods p ON p.id = s.period_id
  WHERE x.state = 'asked' AND x.entered_by <> :me AND x.area_path >= :low AND x.area_path < :high

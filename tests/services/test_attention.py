@@ -24,8 +24,8 @@ def mid_november() -> Any:
         yield
 
 
-def items(session: Session, path: str = make.COMMUNE_PATH) -> dict[str, tuple[int, str, dict[str, Any]]]:
-    return {item.kind.name: (item.count, item.endpoint, item.args) for item in attention.items(session, path, NOVEMBER)}
+def items(session: Session, path: str = make.COMMUNE_PATH) -> dict[str, tuple[int, int, int | None]]:
+    return {item.kind.name: (item.count, item.places, item.id) for item in attention.items(session, path, NOVEMBER)}
 
 
 def test_a_quiet_commune_has_no_items(session: Session) -> None:
@@ -35,11 +35,11 @@ def test_a_quiet_commune_has_no_items(session: Session) -> None:
 
 def test_a_returned_list_is_an_item_with_its_page(session: Session) -> None:
     packet = stages.returned(session)
-    assert items(session) == {"returned": (1, "BatchView.show", {"pk": packet.batch_id})}
+    assert items(session) == {"returned": (1, 1, packet.batch_id)}
     assert items(session, "VN/01/00008/") == {}
 
 
-def test_several_of_a_kind_lead_to_their_list(session: Session) -> None:
+def test_several_of_a_kind_are_counted_and_found(session: Session) -> None:
     make.entitlement(session, make.person(session, "Bà Cụ"), batch_kind="social_pension")
     for kind in ("monthly", "social_pension"):
         for _twice in range(2):
@@ -47,21 +47,25 @@ def test_several_of_a_kind_lead_to_their_list(session: Session) -> None:
             make.entitlement(session, person, batch_kind=kind)
     make.made_list(session)
     make.made_list(session, kind="social_pension")
-    count, endpoint, args = items(session)["blocking"]
-    assert count >= 4
-    assert (endpoint, args) == ("BatchView.list", {"_flt_0_state": "draft"})
+    count, lists, _first = items(session)["blocking"]
+    assert count >= 4 and lists == 2
+    found = attention.places(session, make.COMMUNE_PATH, "blocking")
+    assert sum(place.count for place in found) == count
+    assert {(place.code[-1], place.area_name, place.month) for place in found} == {
+        (letter, "Phường Ba Đình", NOVEMBER) for letter in "MP"
+    }
 
 
 def test_blocking_findings_of_one_draft_lead_to_its_findings(session: Session) -> None:
     make.entitled(session, id_number="001145000001")
     make.entitled(session, "Lò Thị Ánh", id_number="001145000001")
     batch_id = make.made_list(session)
-    assert items(session)["blocking"] == (2, "BatchView.findings", {"pk": batch_id})
+    assert items(session)["blocking"] == (2, 1, batch_id)
 
 
 def test_a_packet_in_doubt_is_an_item(session: Session) -> None:
     packet = stages.in_doubt(session)
-    assert items(session)["in_doubt"] == (1, "PacketView.show", {"pk": packet.id})
+    assert items(session)["in_doubt"] == (1, 1, packet.id)
 
 
 def test_undecided_lines_are_counted_until_the_settlement_is_locked(session: Session) -> None:
@@ -69,7 +73,7 @@ def test_undecided_lines_are_counted_until_the_settlement_is_locked(session: Ses
     results = office.results(office.lines_of(session, packet), "paid")
     office.hear(session, *office.parts(packet.code, results[:1]))
     settlement = office.settlement_of(session, packet)
-    assert items(session)["undecided"] == (2, "SettlementView.show", {"pk": settlement.id})
+    assert items(session)["undecided"] == (2, 1, settlement.id)
     assert "untied" not in items(session)
 
 
@@ -79,15 +83,16 @@ def test_totals_that_do_not_tie_out_are_an_item(session: Session) -> None:
     wrong = ControlTotals(2, 1, 0, 0, 0, 0)
     office.hear(session, *office.parts(packet.code, results, totals=wrong))
     settlement = office.settlement_of(session, packet)
-    assert items(session) == {"untied": (1, "SettlementView.show", {"pk": settlement.id})}
+    assert items(session) == {"untied": (1, 1, settlement.id)}
+    assert [place.id for place in attention.places(session, make.COMMUNE_PATH, "untied")] == [settlement.id]
 
 
 def test_an_extension_asked_for_is_an_item_and_waits_for_the_supervisor(session: Session) -> None:
     settlement = office.settlement_of(session, office.accepted(session))
-    extensions.ask(session, settlement.id, days=5, reason="Mưa lũ", asked_by="Bưu điện", by=make.ACCOUNTANT)
-    assert items(session)["extension"] == (1, "SettlementView.show", {"pk": settlement.id})
+    asked = extensions.ask(session, settlement.id, days=5, reason="Mưa lũ", asked_by="Bưu điện", by=make.ACCOUNTANT)
+    assert items(session)["extension"] == (1, 1, asked.id)
     (waiting,) = attention.approvals(session, make.COMMUNE_PATH, by=make.SUPERVISOR)
-    assert (waiting.kind, waiting.id, waiting.days, waiting.asked_by) == ("extension", settlement.id, 5, "Bưu điện")
+    assert (waiting.kind, waiting.id, waiting.days, waiting.asked_by) == ("extension", asked.id, 5, "Bưu điện")
     both = Actor(make.ACCOUNTANT.username, frozenset({Role.SUPERVISOR}), make.COMMUNE_PATH)
     assert attention.approvals(session, make.COMMUNE_PATH, by=both) == []
 
@@ -122,7 +127,7 @@ def test_one_unpaid_month_is_no_streak_two_are(session: Session) -> None:
     assert items(session) == {}
     with clock.at(date(2026, 11, 20)):
         make.settled_month(session, NOVEMBER, unpaid=[owed])
-    assert items(session) == {"streak": (1, "Home.streaks", {})}
+    assert items(session) == {"streak": (1, 0, None)}
     (person,) = attention.unpaid_streaks(session, make.COMMUNE_PATH, NOVEMBER)
     assert (person.full_name, person.periods, person.total_vnd) == ("Người Vắng", 2, 1_040_000)
     assert person.area_name == "Phường Ba Đình"
