@@ -16,7 +16,7 @@ from app.rules import deadlines
 from app.screens.actions import reason
 from app.screens.base import ReadOnlyView
 from app.screens.paths import ByPath
-from app.screens.settlement_page import due_of
+from app.screens.settlement_page import OPEN, due_of
 from app.services import extensions
 from app.web.words import dmy
 
@@ -66,6 +66,7 @@ class ExtensionView(ReadOnlyView):
             widgets=self._get_show_widget(pk, item),
             decides=waits and item.entered_by != current_actor().username,
             own=waits and item.entered_by == current_actor().username,
+            is_open=item.settlement.state in OPEN,
             sentence=_grant_sentence(item),
             **self._trail(item),
         )

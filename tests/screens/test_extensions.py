@@ -213,6 +213,22 @@ def test_requests_that_together_are_too_long_cannot_all_be_granted(
     assert [row[1] for row in stored(session)] == ["granted", "asked"]
 
 
+def test_a_request_left_over_from_a_locked_settlement_can_only_be_refused(
+    session: Session, signed_in: SignedIn
+) -> None:
+    settlement_id = stages.reported(session, "paid").id
+    extension_id = asked(session, settlement_id)
+    locking.lock(session, settlement_id, by=make.ACCOUNTANT)
+    session.commit()
+    client = signed_in(Role.SUPERVISOR)
+    page = plain(client.get(f"/extensions/show/{extension_id}"))
+    assert "hãy ghi không đồng ý" in page
+    assert "/extensions/grant/" not in page
+    assert "đã chốt hoặc không còn hiệu lực" in decide(client, extension_id, "grant")
+    decide(client, extension_id, "refuse", reason="Đã chốt")
+    assert stored(session) == [(5, "refused", "Đã chốt")]
+
+
 @pytest.mark.parametrize("move", ["grant", "refuse"])
 @pytest.mark.parametrize("role", [Role.CLERK, Role.ACCOUNTANT, Role.AUDITOR, Role.AGENCY_USER])
 def test_only_a_supervisor_decides(
