@@ -9,8 +9,10 @@ from app import clock
 from app.agency.g2p import G2PAgency
 from app.agency.keys import KeyRing
 from app.agency.port import Endpoint
+from app.extensions import transaction
 from app.jobs.work import KINDS
 from app.services import inbox, sending, work
+from app.services.accounts import attempts
 from app.services.sending import Connect, Connection
 from config import Settings
 
@@ -37,7 +39,15 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job("deliver_recalls", 2, lambda: sending.recall_next(connect)),
         Job("apply_inbox", 1, inbox.apply_next),
         Job("long_work", 1, lambda: work.perform_next(KINDS)),
+        Job("forget_attempts", 600, forget_attempts, late_after_s=7200),
     )
+
+
+def forget_attempts() -> bool:
+    """Counts of failed sign-ins that no longer make anybody wait."""
+    with transaction() as session:
+        attempts.sweep(session)
+    return False
 
 
 def connections(settings: Settings) -> Connect:
