@@ -17,7 +17,7 @@ from app.accounts import has_bearer_token
 from app.errors import ChitraError
 from app.extensions import become
 from app.rules.actors import NOBODY
-from app.security import ASSETS, PUBLIC
+from app.security import ASSETS, MACHINES, PUBLIC
 from app.web.answers import for_machines
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def install(app: Flask) -> None:
     def begin() -> ResponseReturnValue | None:
         become(NOBODY)
         g.user = current_user
-        if request.endpoint in ASSETS:
+        if request.endpoint in ASSETS or request.endpoint in MACHINES:
             return None
         signed_in = bool(current_user.is_authenticated)
         if request.endpoint is None or request.endpoint in PUBLIC:

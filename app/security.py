@@ -50,8 +50,17 @@ PUBLIC: dict[str, str] = {
     "SignInApi.refresh": "checks the refresh token itself",
     "LocaleView.index": "switches the language of the session",
     "frame.choose_language": "switches the language of the session",
+    "agency.token": "checks the client credentials of an agency itself",
+    "agency.on_disburse": "checks the token and the signature of an agency itself",
+    "agency.on_status": "checks the token and the signature of an agency itself",
+    "agency.on_status_of_disburse": "the same under the specification's own address",
+    "health.live": "says that the process answers, and nothing else",
+    "health.ready": "says whether it can work, with no personal data and no versions",
 }
 """Endpoint -> why a stranger may reach it. Every other route demands a signed-in user (app/gate.py)."""
+
+MACHINES: frozenset[str] = frozenset(name for name in PUBLIC if name.startswith(("agency.", "health.")))
+"""Public endpoints where no cookie counts, so that nobody's is read."""
 
 SIGNED_IN: dict[str, str] = {
     "Home.index": "leads to the first page of one's role",
@@ -85,6 +94,16 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "PaymentMethodView": reads(READERS) | writes({CLERK}),
     "ArrearsView": reads(READERS),
     "LineHistoryView": reads(READERS),
+    # --- Workbench, lists, packets, periods (app/screens/workbench.py, batches.py, making.py, packets.py, periods.py)
+    "Home": {"can_list": READERS},
+    "BatchView": reads(READERS)
+    | dict.fromkeys(("can_exclude", "remake", "send", "cancel"), frozenset({CLERK}))
+    | dict.fromkeys(("lock", "unlock"), frozenset({SUPERVISOR}))
+    | dict.fromkeys(("withdraw", "recall"), frozenset({CLERK, SUPERVISOR})),
+    "MakeListsView": dict.fromkeys(("can_form", "can_make", "can_list"), frozenset({CLERK})),
+    "DeathView": reads(READERS),
+    "PacketView": reads(EVERYONE) | {"can_recall": frozenset({CLERK, SUPERVISOR}), "can_body": ADMINS | {AUDITOR}},
+    "AreaPeriodView": reads(READERS) | {"can_close": OFFICE, "can_reopen": frozenset({SUPERVISOR})},
     # --- Settlements, extensions, recoveries (app/screens/settlements.py, extensions.py, recoveries.py)
     "SettlementView": reads(EVERYONE)
     | {
@@ -97,6 +116,19 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "SettlementRecordView": reads(EVERYONE),
     "ExtensionView": reads(EVERYONE) | dict.fromkeys(("can_grant", "can_refuse"), frozenset({SUPERVISOR})),
     "RecoveryView": reads(READERS),
+    # --- REST API (app/api): reading as on the screens, each action as the machine of its states has it
+    "AreasApi": {"can_get": READERS},
+    "BeneficiariesApi": {"can_get": READERS} | dict.fromkeys(("can_post", "can_put"), frozenset({CLERK})),
+    "PayoutBatchesApi": {"can_get": READERS}
+    | dict.fromkeys(("can_post", "can_send"), frozenset({CLERK}))
+    | dict.fromkeys(("can_lock", "can_unlock"), frozenset({SUPERVISOR}))
+    | {"can_recall": frozenset({CLERK, SUPERVISOR})},
+    "PacketsApi": {"can_get": EVERYONE},
+    "SettlementsApi": {"can_get": EVERYONE, "can_lock": frozenset({ACCOUNTANT}), "can_extend": OFFICE | {AGENCY_USER}},
+    "SettlementRecordsApi": {"can_get": EVERYONE},
+    "ExtensionsApi": {"can_get": EVERYONE} | dict.fromkeys(("can_grant", "can_refuse"), frozenset({SUPERVISOR})),
+    "ReportsApi": {"can_get": READERS},
+    "ApiDescription": {"can_get": EVERYONE},
 }
 """View or API class name -> permission -> roles that hold it."""
 
@@ -113,6 +145,12 @@ MENUS: dict[str, frozenset[Role]] = {
     "Hồ sơ đối tượng": READERS,
     "Quản lý người dùng": ADMINS | {AUDITOR},
     "Nhật ký người dùng": ADMINS | {AUDITOR},
+    "Bàn làm việc": EVERYONE,
+    "Quản lý dòng NS và chi trả": READERS,
+    "Chi trả trợ cấp xã hội": READERS,
+    "Danh sách cắt chết": READERS,
+    "Gói tin": EVERYONE,
+    "Chốt kỳ chi trả": READERS,
     "Chức năng khác": EVERYONE,
     "Quyết toán đơn vị chi trả": EVERYONE,
     "Danh sách truy thu": READERS,

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import current_app
+
 
 def register(appbuilder: Any) -> None:
     """Register every endpoint for machines."""
+    from app.api import agency, description, health, people, reports, rest, settling
+
+    current_app.register_blueprint(health.blueprint)
+    current_app.register_blueprint(agency.blueprint)
+    for resource in (
+        rest.AreasApi, people.BeneficiariesApi, rest.PayoutBatchesApi, rest.PacketsApi, settling.SettlementsApi,
+        settling.SettlementRecordsApi, settling.ExtensionsApi, reports.ReportsApi, description.ApiDescription,
+    ):  # fmt: skip
+        appbuilder.add_api(resource)

@@ -91,6 +91,7 @@ def problem(status: int, detail: str, *, code: str = "", title: str = "", **memb
         "status": status,
         "detail": detail,
         **({"code": code} if code else {}),
+        **({"instance": request.path, "errors": []} if request.path.startswith(MACHINE_PATHS) else {}),
         **members,
     }
     return Response(json.dumps(body, ensure_ascii=False), status, mimetype="application/problem+json")
@@ -126,6 +127,16 @@ def _said_no(error: ChitraError) -> ResponseReturnValue:
         flash(error.message, "danger")
         return redirect(came_from, 303)
     return page(error.status, error.message)
+
+
+def _fields(error: ChitraError) -> dict[str, Any]:
+    """Which field is wrong, for the script of a page; every one that is, for a program."""
+    field = getattr(error, "field", None)
+    named = {"field": field} if field else {}
+    if not request.path.startswith(MACHINE_PATHS):
+        return named
+    one = [{"field": field, "detail": error.message}] if field else []
+    return named | {"errors": getattr(error, "errors", one)}
 
 
 def _unreadable(error: UnreadableError) -> ResponseReturnValue:

@@ -1,0 +1,87 @@
+"""`/health/live` and `/health/ready`: may this process be kept, and may it be given work. No personal data, no versions."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from alembic.script import ScriptDirectory
+from flask import Blueprint, Response, current_app, jsonify
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.extensions import transaction
+from app.models import JobRun
+
+log = logging.getLogger(__name__)
+
+blueprint = Blueprint("health", __name__, url_prefix="/health")
+
+PATIENCE_MS = 3_000
+"""A database that takes longer to say who we are is not ready."""
+
+_ROLE = text(
+    "SELECT r.rolsuper OR r.rolbypassrls OR EXISTS (SELECT 1 FROM pg_class c WHERE c.relowner = r.oid AND c.relkind IN"
+    " ('r', 'p', 'v', 'm', 'S')) FROM pg_roles r WHERE r.rolname = current_user"
+)
+
+
+@blueprint.get("/live")
+def live() -> ResponseReturnValue:
+    """The process answers; nothing else is asked."""
+    return _said(200, {"status": "live"})
+
+
+@blueprint.get("/ready")
+def ready() -> ResponseReturnValue:
+    """503 until the database answers, is migrated, and holds us to row-level security. Late jobs are told, not judged:
+    the web goes on without the scheduler."""
+    checks = {"database": False, "migrations": False, "role": False}
+    jobs: list[dict[str, Any]] = []
+    try:
+        with transaction() as session:
+            session.execute(text(f"SET LOCAL statement_timeout = {PATIENCE_MS}"))
+            checks["database"] = True
+            stored = session.scalars(text("SELECT version_num FROM alembic_version")).all()
+            checks["migrations"] = set(stored) == _heads(current_app.extensions["migrate"].directory)
+            checks["role"] = session.scalar(_ROLE) is False
+            jobs = _jobs(session)
+    except SQLAlchemyError:
+        log.exception("not_ready")
+    good = all(checks.values())
+    return _said(200 if good else 503, {"status": "ready" if good else "not_ready", "checks": checks, "jobs": jobs})
+
+
+def _jobs(session: Session) -> list[dict[str, Any]]:
+    """Seconds since each sweep began, ended well and failed; null for never."""
+    now = clock.now()
+    return [
+        {
+            "name": run.name,
+            "started_s_ago": _age(now, run.started_at),
+            "succeeded_s_ago": _age(now, run.succeeded_at),
+            "failed_s_ago": _age(now, run.failed_at),
+        }
+        for run in session.scalars(select(JobRun).order_by(JobRun.name))
+    ]
+
+
+def _age(now: datetime, moment: datetime | None) -> int | None:
+    return None if moment is None else int((now - moment).total_seconds())
+
+
+@cache
+def _heads(folder: str) -> frozenset[str]:
+    return frozenset(ScriptDirectory(folder).get_heads())
+
+
+def _said(status: int, members: dict[str, Any]) -> Response:
+    answer = jsonify(members)
+    answer.status_code = status
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

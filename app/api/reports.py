@@ -1,0 +1,197 @@
+"""Reports as JSON: the list of them, and one page of one with the totals of the whole. No report is defined here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from flask import Response, request
+from flask_appbuilder.api import BaseApi, expose, protect
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import gettext
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.api import asking
+from app.api.resource import Answers
+from app.extensions import acting_as, current_actor, db, transaction
+from app.models import Agency
+from app.reports import asking as report_asking
+from app.reports.catalogue import REPORTS, find
+from app.reports.shape import Report, Request, Row
+from app.rules.actors import SYSTEM
+from app.services import access
+
+ARGUMENTS = ("period", "from", "to", "area", "agency", "kind", "outcome", "order", "page", "page_size")
+PAGE_SIZE, MAX_PAGE_SIZE, MAX_ROWS = 200, 1_000, 1_000_000
+
+
+class ReportsApi(Answers, BaseApi):
+    """Báo cáo thống kê."""
+
+    resource_name = "reports"
+    version = "v1"
+    allow_browser_login = False
+
+    @expose("/", methods=["GET"])
+    @protect()
+    @permission_name("get")
+    def get_list(self) -> Response:
+        """The reports there are
+        ---
+        get:
+          responses:
+            200:
+              description: Codes, titles, what each can be asked
+              content:
+                application/json:
+                  schema:
+                    type: object
+                    properties:
+                      result:
+                        type: array
+                        items:
+                          type: object
+        """
+        asking.refuse_arguments()
+        return self.response(200, result=[_about(report) for report in REPORTS.values()])
+
+    @expose("/<code>", methods=["GET"])
+    @protect()
+    @permission_name("get")
+    def get(self, code: str) -> Response:
+        """One page of a report
+        ---
+        get:
+          parameters:
+          - in: path
+            name: code
+            required: true
+            schema:
+              type: string
+              example: DVCT_01
+          - in: query
+            name: period
+            description: A month, MM/YYYY or YYYY-MM; the present one when left out. Or `from` and `to`.
+            schema:
+              type: string
+          - in: query
+            name: area
+            description: Official code of an area; one's own when left out
+            schema:
+              type: string
+          - in: query
+            name: agency
+            description: Code of an agency
+            schema:
+              type: string
+          - in: query
+            name: page
+            schema:
+              type: integer
+          - in: query
+            name: page_size
+            description: At most 1.000
+            schema:
+              type: integer
+          responses:
+            200:
+              description: Rows of the page, totals of the whole report
+              content:
+                application/json:
+                  schema:
+                    type: object
+                    properties:
+                      count:
+                        type: integer
+                      totals:
+                        type: object
+                      result:
+                        type: array
+                        items:
+                          type: object
+        """
+        asking.refuse_arguments(ARGUMENTS)
+        session: Session = db.session()
+        report = find(code)
+        wanted = _request(session, report)
+        page, size = _number("page", 0, MAX_ROWS), min(_number("page_size", PAGE_SIZE, MAX_ROWS), MAX_PAGE_SIZE)
+        if size == 0 or (page + 1) * size > MAX_ROWS:
+            raise asking.BadQuestion(what="page, page_size")
+        totals = report.totals(session, wanted)
+        rows = report.page(session, wanted, first=page * size, size=size)
+        result = [_members(report, row) for row in rows]
+        if report.personal and rows:
+            _remember(report, wanted, len(rows))
+        return self.response(
+            200,
+            **_about(report),
+            area_path=wanted.area_path,
+            month_from=wanted.month_from.isoformat(),
+            month_to=wanted.month_to.isoformat(),
+            count=totals.rows,
+            count_with_subtotals=totals.shown,
+            provisional=totals.provisional,
+            totals=dict(totals.sums),
+            page=page,
+            page_size=size,
+            result=result,
+        )
+
+
+def _request(session: Session, report: Report) -> Request:
+    """What the address asks of a report; `period` is both months at once, agencies go by code. Raises BadInput."""
+    asked: dict[str, str] = dict(request.args.items())
+    period = asked.pop("period", "")
+    if period and ("from" in asked or "to" in asked):
+        raise asking.BadQuestion(what="period, from, to")
+    if period:
+        asked["from"] = asked["to"] = period
+    if asked.get("agency"):
+        asked["agency"] = str(session.scalar(select(Agency.id).where(Agency.code == _plain(asked["agency"]))) or "?")
+    month = clock.today().replace(day=1)
+    return report_asking.read(session, report.code, asked, by=current_actor(), month=month)
+
+
+def _plain(text: str) -> str:
+    """A code; what the database could not take as text is none."""
+    return text if text.isprintable() else ""
+
+
+def _number(name: str, otherwise: int, most: int) -> int:
+    text = request.args.get(name, "")
+    if not text:
+        return otherwise
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= most):
+        raise asking.BadQuestion(what=name)
+    return int(text)
+
+
+def _about(report: Report) -> dict[str, Any]:
+    return {
+        "code": report.code,
+        "title": gettext(report.title),
+        "description": gettext(report.description),
+        "columns": [
+            {"key": column.key, "title": gettext(column.title), "kind": column.kind, "total": column.total}
+            for column in report.columns
+        ],
+        "filters": sorted(report.filters),
+        "orders": {name: gettext(order.words) for name, order in report.orders.items()},
+        "personal": report.personal,
+    }
+
+
+def _members(report: Report, row: Row) -> Mapping[str, Any]:
+    cells = zip(report.columns, row.cells, strict=True)
+    shown = {column.key: cell.isoformat() if isinstance(cell, date) else cell for column, cell in cells}
+    return shown | {"subtotal": row.subtotal}
+
+
+def _remember(report: Report, wanted: Request, people: int) -> None:
+    """Who saw names, before the answer leaves."""
+    actor = current_actor()
+    with acting_as(SYSTEM), transaction() as session:
+        access.seen(session, f"API {report.code}", by=actor, area_path=wanted.area_path, people=people)
