@@ -67,6 +67,7 @@ def test_the_same_id_number_twice_blocks_until_one_is_held_out(session: Session)
     with pytest.raises(approval.BlockingFindings):
         approval.lock(session, batch_id, by=make.SUPERVISOR)
     lines.exclude(session, line_of(session, one.id), by=make.CLERK, because="Trùng hồ sơ")
+    assert findings(session, batch_id) == []
     approval.lock(session, batch_id, by=make.SUPERVISOR)
     assert batch(session, batch_id).people_count == 1
 

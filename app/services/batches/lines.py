@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
 from app.models import PayoutBatch, PayoutLine
 from app.rules.actors import Actor, Role
+from app.services.batches import checks
 
 
 class NotADraft(RuleBroken):
@@ -46,6 +47,7 @@ def exclude(session: Session, line_id: int, *, by: Actor, because: str) -> Payou
     line.live, line.excluded_reason, line.excluded_by = False, reason, by.username
     session.flush()
     write_totals(session, [line.batch_id])
+    checks.check(session, [line.batch_id])
     return line
 
 
@@ -72,6 +74,7 @@ def restore(session: Session, line_id: int, *, by: Actor) -> PayoutLine:
         {"line": line_id},
     )
     write_totals(session, [line.batch_id])
+    checks.check(session, [line.batch_id])
     session.expire(line)
     return line
 
