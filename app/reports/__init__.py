@@ -1,1 +1,1 @@
-"""Reports: SQL that computes them and the one writer that exports them."""
+"""Reports: set-based SQL in scope, shown on screen and written to files. No page and no route."""

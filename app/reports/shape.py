@@ -1,0 +1,175 @@
+"""What a report is: its columns, what it can be asked, its SQL; one way of reading every report. No report is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from operator import itemgetter
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Result, text
+from sqlalchemy.orm import Session
+
+from app.rules.actors import bounds_of
+
+Kind = Literal["text", "number", "money", "date", "month", "agency", "method", "outcome", "reason"]
+NUMERIC: frozenset[Kind] = frozenset({"number", "money"})
+"""Kinds of columns written as numbers."""
+
+AT_ONCE = 2_000
+"""Rows fetched from the server's cursor in one go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its SQL name, its title (msgid), what its cells are; `total` is summed below, `width` in characters."""
+
+    key: str
+    title: str
+    kind: Kind = "text"
+    total: bool = False
+    width: int = 14
+
+
+class Row(NamedTuple):
+    """Cells in the order of the columns; a subtotal repeats money already counted in the rows above it."""
+
+    cells: tuple[Any, ...]
+    subtotal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Of a whole report: rows without and with subtotals, people whose result is not locked, sums by column."""
+
+    rows: int
+    shown: int
+    provisional: int
+    sums: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a report is asked: an area and below, months from and to, and what narrows it. Empty means all."""
+
+    code: str
+    area_path: str
+    month_from: date
+    month_to: date
+    agency_id: int | None = None
+    kind: str = ""
+    outcome: str = ""
+    batch_id: int | None = None
+    order: str = ""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The parameters of the SQL."""
+        low, high = bounds_of(self.area_path)
+        return {
+            "low": low,
+            "high": high,
+            "month_from": self.month_from,
+            "month_to": self.month_to,
+            "agency": self.agency_id,
+            "kind": self.kind or None,
+            "batch": self.batch_id,
+            "outcomes": _outcomes(self.outcome),
+        }
+
+    def written(self) -> dict[str, Any]:
+        """As JSON, for a work item."""
+        return {
+            "code": self.code,
+            "area_path": self.area_path,
+            "month_from": self.month_from.isoformat(),
+            "month_to": self.month_to.isoformat(),
+            "agency_id": self.agency_id,
+            "kind": self.kind,
+            "outcome": self.outcome,
+            "batch_id": self.batch_id,
+            "order": self.order,
+        }
+
+    @classmethod
+    def read(cls, written: Mapping[str, Any]) -> Request:
+        """From `written()`."""
+        months = {name: date.fromisoformat(written[name]) for name in ("month_from", "month_to")}
+        return cls(**{**written, **months})
+
+
+def _outcomes(outcome: str) -> list[str] | None:
+    """Who is not paid includes who is not paid any more."""
+    if not outcome:
+        return None
+    return ["unpaid", "unpaid_stopped"] if outcome == "unpaid" else [outcome]
+
+
+class Order(NamedTuple):
+    """A way to sort: its words (msgid) and its SQL."""
+
+    words: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report. `source` selects the columns by name, `subtotal` (true for rows that sum up others), `provisional` (how
+    many of a row's people have no locked result) and whatever `orders` sort by.
+
+    `orders`: the first is the order of the report itself. `filters`: what a request narrows besides area and months.
+    `personal`: it names people, so whoever sees it or takes it away is recorded. `drill`: the report behind a row.
+    """
+
+    code: str
+    title: str
+    description: str
+    columns: tuple[Column, ...]
+    source: str
+    orders: Mapping[str, Order]
+    filters: frozenset[str]
+    personal: bool = False
+    drill: str = ""
+
+    def rows(self, session: Session, request: Request) -> Iterator[Row]:
+        """Every row, streamed through a cursor on the server."""
+        found = session.execute(
+            text(f"{self.source} ORDER BY {self.order(request).sql}"),
+            request.facts,
+            execution_options={"stream_results": True, "max_row_buffer": AT_ONCE},
+        )
+        read = self._reader(found)
+        for part in found.partitions(AT_ONCE):
+            yield from map(read, part)
+
+    def page(self, session: Session, request: Request, *, first: int, size: int) -> list[Row]:
+        """Rows from number `first` (from 0) on, as shown: subtotals count."""
+        statement = text(f"{self.source} ORDER BY {self.order(request).sql} LIMIT :size OFFSET :first")
+        found = session.execute(statement, request.facts | {"first": first, "size": size})
+        return list(map(self._reader(found), found))
+
+    def totals(self, session: Session, request: Request) -> Totals:
+        """Sums of the whole report, computed in SQL whatever page is shown."""
+        summed = [column.key for column in self.columns if column.total]
+        sums = ", ".join(f"sum({key}) FILTER (WHERE NOT subtotal) AS {key}" for key in [*summed, "provisional"])
+        statement = text(
+            f"SELECT count(*) AS shown, count(*) FILTER (WHERE NOT subtotal) AS rows, {sums} FROM ({self.source}) report"
+        )
+        row = session.execute(statement, request.facts).mappings().one()
+        found = {name: int(value or 0) for name, value in row.items()}
+        return Totals(found.pop("rows"), found.pop("shown"), found.pop("provisional"), found)
+
+    def count(self, session: Session, request: Request) -> int:
+        """Rows without subtotals."""
+        return self.totals(session, request).rows
+
+    def order(self, request: Request) -> Order:
+        """How the rows are sorted; the report's own order for one that does not exist."""
+        return self.orders.get(request.order) or next(iter(self.orders.values()))
+
+    def _reader(self, found: Result[Any]) -> Callable[[Any], Row]:
+        names = list(found.keys())
+        cells = itemgetter(*(names.index(column.key) for column in self.columns))
+        subtotal = itemgetter(names.index("subtotal"))
+        return lambda row: Row(cells(row), subtotal(row))
