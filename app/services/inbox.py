@@ -24,7 +24,7 @@ from app.errors import ChitraError, RuleBroken
 from app.extensions import transaction
 from app.models import Agency, InboxMessage, Packet, Settlement
 from app.rules.actors import Actor, agency_actor
-from app.services import answering, extensions
+from app.services import answering, extensions, statistics
 from app.services.settlements import applying
 
 LEASE_S = 300
@@ -113,6 +113,7 @@ def apply_waiting(limit: int = 100, *, go_on: Callable[[], bool] = lambda: True)
 def apply_next() -> bool:
     """Apply one waiting message; False when none is due."""
     with transaction() as session:
+        statistics.refresh(session)
         claimed = session.execute(
             text(
                 "UPDATE inbox SET attempts = attempts + 1,"

@@ -52,7 +52,8 @@ _ADD = (
 )
 _ADD_ONE = text(_ADD + " AND l.reference = :reference RETURNING id")
 _ADD_ALL = text(
-    _ADD + " AND NOT EXISTS (SELECT 1 FROM settlement_records r WHERE r.settlement_id = s.id AND r.line_id = l.id)"
+    _ADD
+    + " AND l.id NOT IN (SELECT line_id FROM settlement_records WHERE settlement_id = :settlement AND line_id IS NOT NULL)"
 )
 _DECIDE_MISSING = text(
     "UPDATE settlement_records SET decided_outcome = :outcome, decided_reason = :reason, decided_by = :by,"
