@@ -117,8 +117,8 @@ def _said_no(error: ChitraError) -> ResponseReturnValue:
     """A form that was sent goes back to where it came from with the message; anything else is a page or a problem."""
     db.session.rollback()
     if for_machines():
-        field, wait_s = getattr(error, "field", None), getattr(error, "retry_after_s", None)
-        answer = problem(error.status, error.message, code=error.code, **({"field": field} if field else {}))
+        wait_s = getattr(error, "retry_after_s", None)
+        answer = problem(error.status, error.message, code=error.code, **_fields(error))
         if wait_s is not None:
             answer.headers["Retry-After"] = str(wait_s)
         return answer
