@@ -76,7 +76,7 @@ def run_month(app: Flask) -> Summary:
     The list is made, people whom the checks block are held out, it is approved and sent; the post office returns
     version 1 and pays version 2; once it asks for more days. Then the settlement is locked, the period closed and the
     next month's list made. Messages travel through the running demo's own parts, or in this process when it does not
-    run. Raises MonthUnderWay, Undelivered.
+    run. Raises MonthUnderWay, NobodyEligible, Undelivered.
     """
     with app.app_context(), acting_as(SYSTEM), _post(app.config["CHITRA"]) as post:
         with transaction() as session:
@@ -130,6 +130,8 @@ def _drafts(session: Session, commune: _Commune) -> dict[str, int]:
             raise MonthUnderWay(code=row.code)
         found[row.kind] = row.id
     found |= _make(session, commune, commune.month, [kind for kind in KINDS if kind not in found])
+    if not found:
+        raise NobodyEligible
     exclude_blocked(session, list(found.values()), commune.staff)
     return found
 

@@ -30,7 +30,7 @@ from app.jobs.running import once
 from app.rules.actors import SYSTEM
 from app.services import packets
 from app.services.batches import approval
-from app.services.batches.making import ListRequest, make_lists
+from app.services.batches.making import ListRequest, NobodyEligible, make_lists
 from config import Settings
 from tests import factories as make
 
@@ -131,6 +131,13 @@ def test_a_packet_that_waits_for_the_real_post_office_is_not_taken(
     with pytest.raises(MonthUnderWay):
         run_month(app)
     assert value(session, "SELECT string_agg(state, ',') FROM packets") == "queued"
+
+
+def test_without_anybody_entitled_there_is_no_month_to_play(session: Session, app: Flask, office: Settings) -> None:
+    session.execute(text("UPDATE entitlements SET status = 'ended'"))
+    session.commit()
+    with pytest.raises(NobodyEligible):
+        run_month(app)
 
 
 @pytest.fixture
