@@ -21,7 +21,7 @@ SELECT * FROM (
 REPORT = Report(
     code="DVCT_02",
     title=N_("Danh sách đối tượng đã trả, chưa trả"),
-    description=N_("Từng người trong số liệu của DVCT_01: đã trả, chưa trả, cần truy thu hoặc chưa có kết quả, lý do."),
+    description=N_("Tên từng người: đã trả, chưa trả, cần truy thu hoặc chưa có kết quả, kèm lý do."),
     columns=(
         Column("area_name", N_("Địa bàn"), width=22),
         Column("month", N_("Kỳ"), "month", width=10),

@@ -140,8 +140,11 @@ class Report:
             execution_options={"stream_results": True, "max_row_buffer": AT_ONCE},
         )
         read = self._reader(found)
-        for part in found.partitions(AT_ONCE):
-            yield from map(read, part)
+        try:
+            for part in found.partitions(AT_ONCE):
+                yield from map(read, part)
+        finally:
+            found.close()
 
     def page(self, session: Session, request: Request, *, first: int, size: int) -> list[Row]:
         """Rows from number `first` (from 0) on, as shown: subtotals count."""
