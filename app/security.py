@@ -112,6 +112,7 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
         "can_decide_missing": frozenset({CLERK, ACCOUNTANT}),
         "can_extend": OFFICE | {AGENCY_USER},
         "can_minutes": READERS,
+        "can_workbook": READERS,
     },
     "SettlementRecordView": reads(EVERYONE),
     "ExtensionView": reads(EVERYONE) | dict.fromkeys(("can_grant", "can_refuse"), frozenset({SUPERVISOR})),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from io import BytesIO
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import current_app, flash, redirect, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose, has_access
 from flask_babel import force_locale
@@ -16,9 +17,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.errors import ChitraError, NotFound, Stale
+from app.errors import ChitraError, NotFound, RuleBroken, Stale
 from app.extensions import current_actor, db, transaction
-from app.models import AccessLog, DeadlineExtension, Period, Settlement
+from app.models import DeadlineExtension, Period, Settlement
+from app.reports import exporting
+from app.reports.shape import Request
 from app.rules import deadlines
 from app.screens import settlement_page
 from app.screens.actions import reason
@@ -28,7 +31,7 @@ from app.screens.filters import SafeFilter
 from app.screens.forms import SafeForm
 from app.screens.paths import ByPath
 from app.screens.settlement_page import OPEN
-from app.services import extensions
+from app.services import access, extensions
 from app.services.settlements import arithmetic, deciding, lines, locking
 from app.services.settlements.arithmetic import Figures, Tally
 from app.services.settlements.saying import DECISIONS
@@ -59,6 +62,10 @@ class CountMoved(Stale):
 
 class AskedMeanwhile(Stale):
     """Vừa có đề nghị gia hạn khác cho quyết toán này (%(days)s ngày, %(who)s nhập). Hãy xem lại trước khi đề nghị thêm."""
+
+
+class TooManyLines(RuleBroken):
+    """Quyết toán này có %(count)s dòng, tải ngay được nhiều nhất %(most)s. Hãy tải báo cáo DVCT_02 ở Báo cáo thống kê."""
 
 
 class InMonth(SafeFilter):
@@ -184,7 +191,7 @@ class SettlementView(ReadOnlyView):
             page=page,
             words=settlement_page,
             decisions=DECISIONS,
-            may={name: self.may(f"can_{name}") for name in ("lock", "decide", "extend", "minutes")},
+            may={name: self.may(f"can_{name}") for name in ("lock", "decide", "extend", "minutes", "workbook")},
             **self._trail(item),
         )
         _record_view("settlement", item, len(page.lines))
@@ -303,6 +310,22 @@ class SettlementView(ReadOnlyView):
         _record_view("settlement_minutes", item, sum(map(len, named.values())))
         return answer
 
+    @expose("/workbook/<pk>", methods=["POST"])
+    @has_access
+    def workbook(self, pk: str) -> ResponseReturnValue:
+        """Every line with its result as a workbook: report DVCT_02 of this list alone."""
+        item, by = self._find(pk), current_actor()
+        if item.sent_count > exporting.AT_ONCE:
+            raise TooManyLines(count=thousands(item.sent_count), most=thousands(exporting.AT_ONCE))
+        asked = Request("DVCT_02", item.area_path, item.period.month, item.period.month, batch_id=item.batch_id)
+        made = exporting.export(asked, "xlsx", by=by, home=current_app.config["CHITRA"].home)
+        book = BytesIO(made.path.read_bytes())
+        made.path.unlink()
+        with transaction() as session:
+            exporting.record(session, asked, by=by, people=made.row_count)
+        name = f"{item.packet.code}.xlsx"
+        return send_file(book, exporting.TYPES["xlsx"], as_attachment=True, download_name=name)
+
     def _lines_of(self, pk: str) -> str:
         return way_back() if request.form.get("back") else url_for("SettlementView.show", pk=pk)
 
@@ -352,13 +375,4 @@ def _record_view(what: str, item: Settlement, people: int) -> None:
     if actor.agency_id is not None or not people:
         return
     with transaction() as session:
-        session.add(
-            AccessLog(
-                actor=actor.username,
-                actor_id=actor.user_id,
-                area_path=item.area_path,
-                what=what,
-                entity_id=item.id,
-                row_count=people,
-            )
-        )
+        access.seen(session, what, by=actor, area_path=item.area_path, entity_id=item.id, people=people)

@@ -6,17 +6,20 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date
 from html import unescape
+from io import BytesIO
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from python_calamine import CalamineWorkbook
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.agency.messages import ControlTotals
 from app.models import Settlement
+from app.reports import exporting
 from app.rules.actors import Role
 from app.services.settlements import locking
 from tests import factories as make
@@ -459,6 +462,36 @@ def test_the_minutes_are_vietnamese_official_and_name_the_unpaid(session: Sessio
         "Đỗ Thị Hoà", "Vắng mặt, không đến nhận", "chưa chốt",
     ):  # fmt: skip
         assert words in page, words
+
+
+def test_every_line_is_taken_away_as_a_workbook_and_that_is_recorded(session: Session, signed_in: SignedIn) -> None:
+    make.entitled(session, "Đỗ Thị Hoà")
+    settlement_id = reported(session, "paid", "unpaid", people=1)
+    code = session.get_one(Settlement, settlement_id).packet.code
+    session.rollback()
+    answer = signed_in(Role.CLERK).post(f"/settlements/workbook/{settlement_id}")
+    assert (answer.status_code, answer.mimetype) == (200, exporting.TYPES["xlsx"])
+    assert f"{code}.xlsx" in answer.headers["Content-Disposition"]
+    rows = CalamineWorkbook.from_filelike(BytesIO(answer.data)).get_sheet_by_index(0).to_python()
+    cells = {str(cell) for row in rows for cell in row}
+    assert {"Đỗ Thị Hoà", "Trần Văn 1", "Đã trả", "Chưa trả", "Vắng mặt, không đến nhận"} <= cells
+    taken = session.execute(text("SELECT what, row_count FROM access_log")).one()
+    assert tuple(taken) == ("report DVCT_02", 2)
+
+
+def test_a_workbook_is_for_those_who_may_and_of_the_own_area(session: Session, signed_in: SignedIn) -> None:
+    settlement_id = reported(session, "paid")
+    assert signed_in(Role.AGENCY_USER).post(f"/settlements/workbook/{settlement_id}").status_code == 403
+    other = signed_in(Role.CLERK, area=make.OTHER_COMMUNE)
+    assert other.post(f"/settlements/workbook/{settlement_id}").status_code == 404
+
+
+def test_a_very_long_list_is_sent_to_the_report_instead(
+    session: Session, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settlement_id = reported(session, "paid", people=3)
+    monkeypatch.setattr(exporting, "AT_ONCE", 2)
+    assert "có 3 dòng, tải ngay được nhiều nhất 2" in post(signed_in(Role.CLERK), settlement_id, "workbook")
 
 
 def test_records_are_listed_and_shown(session: Session, signed_in: SignedIn) -> None:
