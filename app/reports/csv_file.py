@@ -26,7 +26,7 @@ def write(path: Path, sheet: Sheet, rows: Iterable[Row], *, progress: Progress =
         with path.open("x", encoding="utf-8-sig", newline="") as file:
             out = csv.writer(file)
             out.writerow(map(_cell, sheet.titles))
-            for cells, subtotal in rows:
+            for cells, subtotal, _asks in rows:
                 if subtotal:
                     continue
                 out.writerow(map(_cell, cells))

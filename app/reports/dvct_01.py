@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from app.reports.sent import LINES, OUTCOME
-from app.reports.shape import Column, Order, Report
+from app.reports.shape import TOGETHER, Column, Order, Report
 from app.rules.states import N_
 
-_OUTCOMES = {
-    "paid": "'paid'",
-    "unpaid": "'unpaid', 'unpaid_stopped'",
-    "recover": "'to_recover'",
-    "pending": "'pending', 'dispute'",
-}
-_TALLIES = ", ".join(
-    f"count(*) FILTER (WHERE outcome IN ({codes})) AS {name}_people,"
-    f" coalesce(sum(total_vnd) FILTER (WHERE outcome IN ({codes})), 0)::bigint AS {name}_vnd"
-    for name, codes in _OUTCOMES.items()
-)
+_OUTCOMES = {"paid": "paid", "unpaid": "unpaid", "recover": "to_recover", "pending": "pending"}
+
+
+def _tally(name: str, outcome: str) -> str:
+    codes = ", ".join(f"'{code}'" for code in sorted(TOGETHER.get(outcome, {outcome})))
+    return (
+        f"count(*) FILTER (WHERE outcome IN ({codes})) AS {name}_people,"
+        f" coalesce(sum(total_vnd) FILTER (WHERE outcome IN ({codes})), 0)::bigint AS {name}_vnd"
+    )
+
+
+_TALLIES = ", ".join(_tally(name, outcome) for name, outcome in _OUTCOMES.items())
 
 _SOURCE = f"""
 SELECT agency, agency_id, month, area_code, area_name, area_path, grouping(area_path) = 1 AS subtotal,
@@ -57,4 +58,6 @@ REPORT = Report(
     },
     filters=frozenset({"agency", "kind"}),
     drill="DVCT_02",
+    drill_by={"area": "area_code", "month": "month", "agency": "agency_id"},
+    drill_outcomes={"sent_people": ""} | {f"{name}_people": outcome for name, outcome in _OUTCOMES.items()},
 )

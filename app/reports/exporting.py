@@ -123,8 +123,8 @@ class _Summing:
 
     def rows(self) -> Iterator[Row]:
         summed = [(n, column.key) for n, column in enumerate(self._columns) if column.total]
-        showing = [(n, _shower(column)) for n, column in enumerate(self._columns) if column.kind in (*WORDS, "month")]
-        for cells, subtotal in self._rows:
+        showing = [(n, shower(column)) for n, column in enumerate(self._columns) if column.kind in (*WORDS, "month")]
+        for cells, subtotal, _asks in self._rows:
             if not subtotal:
                 for n, key in summed:
                     self.sums[key] += cells[n]
@@ -136,7 +136,7 @@ class _Summing:
             yield Row(tuple(shown), subtotal)
 
 
-def _shower(column: Column) -> Callable[[Any], str | None]:
+def shower(column: Column) -> Callable[[Any], str | None]:
     """A code or month as words, each looked up once."""
     known: dict[Any, str | None] = {None: None}
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Result, text
@@ -20,6 +21,12 @@ NUMERIC: frozenset[Kind] = frozenset({"number", "money"})
 AT_ONCE = 2_000
 """Rows fetched from the server's cursor in one go."""
 
+TOGETHER: Mapping[str, frozenset[str]] = {
+    "unpaid": frozenset({"unpaid", "unpaid_stopped"}),
+    "pending": frozenset({"pending", "dispute"}),
+}
+"""Outcomes that a report counts and asks for together: who is not paid any more is not paid."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -33,10 +40,14 @@ class Column:
 
 
 class Row(NamedTuple):
-    """Cells in the order of the columns; a subtotal repeats money already counted in the rows above it."""
+    """Cells in the order of the columns; a subtotal repeats money already counted in the rows above it.
+
+    `asks`: what to ask the report behind this row (`Report.drill`), by the names of an address.
+    """
 
     cells: tuple[Any, ...]
     subtotal: bool = False
+    asks: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +111,7 @@ class Request:
 
 
 def _outcomes(outcome: str) -> list[str] | None:
-    """Who is not paid includes who is not paid any more."""
-    if not outcome:
-        return None
-    return ["unpaid", "unpaid_stopped"] if outcome == "unpaid" else [outcome]
+    return sorted(TOGETHER.get(outcome, {outcome})) if outcome else None
 
 
 class Order(NamedTuple):
@@ -119,7 +127,8 @@ class Report:
     many of a row's people have no locked result) and whatever `orders` sort by.
 
     `orders`: the first is the order of the report itself. `filters`: what a request narrows besides area and months.
-    `personal`: it names people, so whoever sees it or takes it away is recorded. `drill`: the report behind a row.
+    `personal`: it names people, so whoever sees it or takes it away is recorded. `drill`: the report behind a row, asked
+    by `drill_by` (name in an address -> SQL column); a cell of `drill_outcomes` (column -> outcome) leads to some of it.
     """
 
     code: str
@@ -131,6 +140,8 @@ class Report:
     filters: frozenset[str]
     personal: bool = False
     drill: str = ""
+    drill_by: Mapping[str, str] = field(default_factory=dict)
+    drill_outcomes: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self, session: Session, request: Request) -> Iterator[Row]:
         """Every row, streamed through a cursor on the server."""
@@ -175,4 +186,7 @@ class Report:
         names = list(found.keys())
         cells = itemgetter(*(names.index(column.key) for column in self.columns))
         subtotal = itemgetter(names.index("subtotal"))
-        return lambda row: Row(cells(row), subtotal(row))
+        asks = {asked: names.index(column) for asked, column in self.drill_by.items()}
+        if not asks:
+            return lambda row: Row(cells(row), subtotal(row))
+        return lambda row: Row(cells(row), subtotal(row), {asked: row[place] for asked, place in asks.items()})

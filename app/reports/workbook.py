@@ -65,7 +65,7 @@ class _Writer:
         self._begin()
         written = 0
         on_page = 0
-        for cells, subtotal in rows:
+        for cells, subtotal, _asks in rows:
             if on_page == MOST_ROWS:
                 self._begin()
                 on_page = 0
