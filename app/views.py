@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_appbuilder import IndexView
 from flask_babel import lazy_gettext as _l
 
-from app.screens import areas, extensions, recoveries, registry, settings, settlement_records, settlements, users
+from app.screens import (
+    areas,
+    batches,
+    deaths,
+    extensions,
+    making,
+    packets,
+    periods,
+    recoveries,
+    registry,
+    settings,
+    settlement_records,
+    settlements,
+    users,
+)
+from app.screens.workbench import Home
 
-
-class Home(IndexView):
-    """Sign-in leads to the workbench."""
+__all__ = ["Home", "register"]
 
 
 def register(appbuilder: Any) -> None:
     """Register every screen in the order of the menu."""
+    appbuilder.add_link("Bàn làm việc", href="/", label=_l("Bàn làm việc"))
     _system(appbuilder)
     _registry(appbuilder)
+    _paying(appbuilder)
     _settling(appbuilder)
 
 
@@ -46,8 +60,17 @@ def _registry(appbuilder: Any) -> None:
     appbuilder.add_view(registry.BeneficiaryView, "Hồ sơ đối tượng", label=_l("Hồ sơ đối tượng"), **people)
 
 
+def _paying(appbuilder: Any) -> None:
+    paying = {"category": "Quản lý dòng NS và chi trả", "category_label": _l("Quản lý dòng NS và chi trả")}
+    appbuilder.add_view(batches.BatchView, "Chi trả trợ cấp xã hội", label=_l("Chi trả trợ cấp xã hội"), **paying)
+    appbuilder.add_view_no_menu(making.MakeListsView)
+    appbuilder.add_view(deaths.DeathView, "Danh sách cắt chết", label=_l("Danh sách cắt chết"), **paying)
+
+
 def _settling(appbuilder: Any) -> None:
     other = {"category": "Chức năng khác", "category_label": _l("Chức năng khác")}
+    appbuilder.add_view(packets.PacketView, "Gói tin", label=_l("Gói tin"), **other)
+    appbuilder.add_view(periods.AreaPeriodView, "Chốt kỳ chi trả", label=_l("Chốt kỳ chi trả"), **other)
     appbuilder.add_view_no_menu(settlement_records.SettlementRecordView)
     appbuilder.add_view(
         settlements.SettlementView, "Quyết toán đơn vị chi trả", label=_l("Quyết toán đơn vị chi trả"), **other

@@ -53,22 +53,22 @@ class BatchView(ReadOnlyView):
     show_title = _l("Danh sách chi trả")
     list_template = "chitra/batches/list.html"
     empty_text = _l("Kỳ này chưa có danh sách chi trả nào ở đây.")
-    label_columns = {"version": _l("Phiên bản"), "kind": _l("Loại danh sách")}
-    list_columns = [
-        "code", "period.month", "area", "kind", "agency", "version", "state", "people_count", "total_vnd",
-    ]  # fmt: skip
+    label_columns = {"version": _l("Phiên bản"), "period.month": _l("Kỳ")}
+    list_columns = ["area", "period.month", "kind", "agency", "version", "state", "people_count", "total_vnd"]
     show_columns = ["code", "state"]
     search_columns = ["area", "kind", "agency", "state", "code"]
-    order_columns = ["code", "state", "people_count", "total_vnd"]
+    order_columns = ["version", "state", "people_count", "total_vnd"]
     base_order = ("code", "asc")
     choice_columns = {"kind": batch_page.KIND_WORDS}
     machine_columns = {"state": "batch"}
 
     def _get_list_widget(self, filters: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The list obeys the month."""
+        narrowed = bool(filters.filters)
         filters = filters.copy()
         filters.add_filter_list([["period_id", InMonth, current_month()]])
         widgets: dict[str, Any] = super()._get_list_widget(filters, *args, **kwargs)
+        widgets["list"].template_args["narrowed"] = narrowed
         return widgets
 
     def render_template(self, template: str, **facts: Any) -> Any:

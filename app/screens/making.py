@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -108,8 +107,9 @@ class MakeListsView(RemoteChoices):
 
 
 def _request_of(form: MakeForm) -> ListRequest:
-    month: date = form.month.data
-    return ListRequest(form.area.data.id, month, form.kind.data)
+    area, month = form.area.data, form.month.data
+    assert area is not None and month is not None, "the form was validated"
+    return ListRequest(area.id, month, form.kind.data)
 
 
 def _made(session: Any, made: Made) -> ResponseReturnValue:

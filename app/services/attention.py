@@ -134,7 +134,7 @@ SELECT b.id, b.code, b.area_path, b.period_id, count(*) AS n FROM payout_batches
 """Kind of trouble -> its places: key, code, area, period and how much of it is there."""
 
 _COUNTS = " UNION ALL ".join(
-    f"SELECT '{kind}' AS kind, coalesce(sum(n), 0)::bigint AS count, count(*) AS places, min(id) AS id FROM ({sql}) x"
+    f"SELECT '{kind}' AS kind, coalesce(sum(n), 0)::bigint AS n, count(*) AS places, min(id) AS id FROM ({sql}) x"
     for kind, sql in _PLACES.items()
 )
 
@@ -158,7 +158,9 @@ _STREAKS = """
 def items(session: Session, path: str, month: date) -> list[Item]:
     """What needs a person in the area and below, of any month still open; unpaid streaks as of `month`."""
     facts = {**_bounds(path), "untied": _untied(session, path)}
-    found = {row.kind: (row.count, row.places, row.id) for row in session.execute(text(_COUNTS), facts)}
+    found: dict[str, tuple[int, int, int | None]] = {
+        row.kind: (row.n, row.places, row.id) for row in session.execute(text(_COUNTS), facts)
+    }
     found["streak"] = (_streaks_count(session, path, month), 0, None)
     return [Item(kind, *found[kind.name]) for kind in KINDS if found[kind.name][0]]
 

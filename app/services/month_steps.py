@@ -177,7 +177,7 @@ class Judged:
         if not self.missing or not self.by.has(*STEPS[MAKE].who):
             return None
         args = {"area": self.area.id, "month": f"{self.month:%Y-%m}", "kind": self.missing[0]}
-        return Action("make", N_("Lập danh sách"), "BatchView.make", args)
+        return Action("make", N_("Lập danh sách"), "MakeListsView.form", args)
 
     def lock(self, here: list[ListFacts]) -> Action | None:
         """Approve what others prepared; the clerk puts right what blocks the approval."""

@@ -69,6 +69,7 @@ class Tally:
     kind: StepKind
     areas: int
     done: int
+    doing: int
     late: int
     troubled: int
     people: int
@@ -81,7 +82,7 @@ class Tally:
             return StepState.ATTENTION if self.troubled else StepState.LATE
         if self.areas and self.done == self.areas:
             return StepState.DONE
-        return StepState.DOING if self.people or self.done else StepState.WAITING
+        return StepState.DOING if self.doing or self.done else StepState.WAITING
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ def tally(rows: Iterable[AreaMonth]) -> tuple[Tally, ...]:
             kind=kind,
             areas=len(full),
             done=sum(step.state == StepState.DONE for step in steps),
+            doing=sum(step.state == StepState.DOING for step in steps),
             late=sum(step.state == StepState.LATE for step in steps),
             troubled=sum(step.state == StepState.ATTENTION for step in steps),
             people=sum(step.people for step in steps),

@@ -1,0 +1,158 @@
+"""Gói tin: every transmission of a list, what was answered, and its exact bytes for those who check. Nothing is sent here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_appbuilder import expose, has_access
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import func, select
+from sqlalchemy.orm import undefer
+
+from app.errors import NotFound, Stale
+from app.extensions import current_actor, db, transaction
+from app.models import Packet, Settlement, StateChange
+from app.rules.actors import Role
+from app.rules.states import PACKET
+from app.screens import batch_moves, persons
+from app.screens.actions import reason
+from app.screens.base import ReadOnlyView
+from app.screens.paths import ByPath
+from app.services import access, packets
+
+
+class PacketMoved(Stale):
+    """Gói tin %(code)s vừa thay đổi từ lúc bạn mở trang, nay là “%(state)s”. Chưa làm gì cả: hãy xem lại rồi bấm lại."""
+
+
+class PacketView(ReadOnlyView):
+    """Packets of the user's area, or of the user's agency, newest first."""
+
+    datamodel = ByPath(Packet)
+    route_base = "/packets"
+    list_title = _l("Gói tin")
+    show_title = _l("Gói tin")
+    list_template = "chitra/packets/list.html"
+    list_lead = _l("Mỗi lần gửi một danh sách tới đơn vị chi trả là một gói tin, có phiên bản.")
+    empty_text = _l("Chưa có gói tin nào. Gói tin được tạo khi bấm Gửi bưu điện ở trang danh sách.")
+    label_columns = {
+        "batch.area": _l("Địa bàn"), "batch.period.month": _l("Kỳ"), "version": _l("Phiên bản"),
+        "queued_at": _l("Gửi lúc"), "answered_at": _l("Trả lời lúc"),
+        "area_path": _l("Địa bàn"), "answer_reason": _l("Lý do"),
+    }  # fmt: skip
+    month_columns = ("batch.period.month",)
+    list_columns = ["code", "batch.area", "agency", "state", "people_count", "total_vnd", "queued_at", "answered_at"]
+    show_columns = ["code", "state"]
+    search_columns = ["code", "area_path", "agency", "state", "queued_at"]
+    order_columns = ["code", "state", "people_count", "total_vnd", "queued_at", "answered_at"]
+    base_order = ("queued_at", "desc")
+    machine_columns = {"state": "packet"}
+
+    def render_template(self, template: str, **facts: Any) -> Any:
+        """The list also offers the packets that need a look."""
+        if template == self.list_template:
+            facts["troubled"] = _troubled()
+        return super().render_template(template, **facts)
+
+    @expose("/show/<pk>")
+    @has_access
+    def show(self, pk: str) -> ResponseReturnValue:
+        """One packet: figures, calls, answers, history, and asking for it back."""
+        item, session, actor = self._find(pk), db.session(), current_actor()
+        changes = session.scalars(
+            select(StateChange)
+            .where(StateChange.machine == "packet", StateChange.entity_id == item.id)
+            .order_by(StateChange.id.desc())
+        ).all()
+        names = persons.named(session, [item.queued_by, item.recall_asked_by, *(change.actor for change in changes)])
+        answer: str = self.render_template(
+            "chitra/packets/show.html",
+            title=self.show_title,
+            item=item,
+            settlement=session.scalar(select(Settlement.id).where(Settlement.packet_id == item.id)),
+            changes=changes,
+            names=names,
+            move_words=batch_moves.move_words,
+            seen=_stamp(item),
+            waiting=_waits_for_an_answer(item),
+            recall=_recall_sentence(item) if actor.has(Role.CLERK, Role.SUPERVISOR) and self.may("can_recall") else "",
+            may={"body": self.may("can_body") and item.body_sha256 is not None, "lists": actor.agency_id is None},
+            **self._trail(item),
+        )
+        return answer
+
+    @expose("/recall/<pk>", methods=["POST"])
+    @has_access
+    def recall(self, pk: str) -> ResponseReturnValue:
+        """Rút lại a packet that never left, or ask the agency to reject one it has."""
+        item, why = self._find(pk), reason()
+        with transaction() as session:
+            held = packets.lock(session, item.id)
+            if request.form.get("seen", "") != _stamp(held):
+                state = str(_(PACKET.states[held.state]))
+                raise PacketMoved(code=held.code, state=state)
+            asked = packets.ask_recall(session, item.id, by=current_actor(), because=why)
+            withdrawn, code = asked.state == "withdrawn", asked.code
+        if withdrawn:
+            flash(_("Đã rút gói tin %(code)s; gói tin chưa rời hệ thống.", code=code), "success")
+        else:
+            flash(_("Đã đề nghị bưu điện từ chối gói tin %(code)s. Bưu điện sẽ trả lời.", code=code), "success")
+        return redirect(url_for("PacketView.show", pk=pk), 303)
+
+    @expose("/body/<pk>", methods=["POST"])
+    @has_access
+    def body(self, pk: str) -> ResponseReturnValue:
+        """The exact bytes that were sent, for who audits; the download is recorded."""
+        item = self._find(pk)
+        found = db.session.scalars(select(Packet).where(Packet.id == item.id).options(undefer(Packet.body))).one()
+        if found.body is None:
+            raise NotFound
+        body, code = bytes(found.body), found.code
+        with transaction() as session:
+            access.seen(
+                session,
+                "packet_body",
+                by=current_actor(),
+                area_path=item.area_path,
+                entity_id=item.id,
+                people=item.people_count,
+            )
+        answer = Response(body, mimetype="application/json")
+        answer.headers["Content-Disposition"] = f'attachment; filename="{code}.json"'
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+
+def _stamp(item: Packet) -> str:
+    return f"{item.state}.{item.recall_asked_at or ''}.{item.recall_answer or ''}"
+
+
+def _waits_for_an_answer(item: Packet) -> bool:
+    return item.recall_asked_at is not None and item.recall_answer is None and item.state in ("received", "accepted")
+
+
+def _recall_sentence(item: Packet) -> str:
+    """What asking for the packet would do, in numbers; nothing where it cannot be asked for."""
+    facts = {"code": item.code, "figures": batch_moves.figures(item.people_count, item.total_vnd)}
+    if item.state == "queued":
+        return str(_("Rút gói tin %(code)s, %(figures)s. Gói tin chưa rời hệ thống.", **facts))
+    if item.state not in ("received", "accepted") or _waits_for_an_answer(item):
+        return ""
+    return str(
+        _(
+            "Đề nghị %(agency)s từ chối gói tin %(code)s, %(figures)s. Bưu điện quyết định.",
+            agency=item.agency.name,
+            **facts,
+        )
+    )
+
+
+def _troubled() -> list[tuple[str, str, int]]:
+    """(state, words, packets) of the states in which a packet waits for somebody."""
+    wanted = ("in_doubt", "queued", "rejected", "refused")
+    statement = select(Packet.state, func.count(Packet.id)).where(Packet.state.in_(wanted)).group_by(Packet.state)
+    counted = {row[0]: int(row[1]) for row in db.session.execute(statement)}
+    return [(state, PACKET.states[state], counted[state]) for state in wanted if state in counted]

@@ -1,0 +1,176 @@
+"""Chốt kỳ chi trả: the month of each paying area, its lists, and closing or opening it again with the history kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_appbuilder import expose, has_access
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import Stale
+from app.extensions import current_actor, db, transaction
+from app.models import AreaPeriod, PayoutBatch, Period, Settlement, StateChange
+from app.rules import dates
+from app.rules.states import PERIOD
+from app.screens import batch_moves, persons
+from app.screens.actions import reason
+from app.screens.base import ReadOnlyView, SafeInterface
+from app.screens.batch_page import KIND_WORDS
+from app.screens.filters import SafeFilter
+from app.services import periods
+from app.services.batches import browsing
+from app.web.frame import current_month
+from app.web.words import thousands, vnd
+
+
+class PeriodMoved(Stale):
+    """Kỳ %(month)s vừa được %(who)s “%(move)s” từ lúc bạn mở trang. Chưa làm gì cả: hãy xem lại."""
+
+
+class InMonth(SafeFilter):
+    """Of the month that every page obeys."""
+
+    def apply(self, query: Any, value: Any) -> Any:
+        """By the period's first day."""
+        return query.filter(AreaPeriod.period_id.in_(select(Period.id).where(Period.month == value)))
+
+
+class AreaPeriodView(ReadOnlyView):
+    """The month in the user's areas."""
+
+    datamodel = SafeInterface(AreaPeriod)
+    route_base = "/periods"
+    list_title = _l("Chốt kỳ chi trả")
+    show_title = _l("Kỳ chi trả")
+    list_lead = _l("Kỳ được mở khi lập danh sách đầu tiên, và chốt khi mọi danh sách đã quyết toán.")
+    empty_text = _l("Kỳ này chưa được mở ở đây: chưa lập danh sách nào.")
+    list_columns = ["area", "period.month", "state"]
+    show_columns = ["area", "period.month", "state"]
+    search_columns = ["area", "state"]
+    order_columns = ["state"]
+    base_order = ("area_path", "asc")
+    machine_columns = {"state": "period"}
+
+    def _get_list_widget(self, filters: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The list obeys the month."""
+        narrowed = bool(filters.filters)
+        filters = filters.copy()
+        filters.add_filter_list([["period_id", InMonth, current_month()]])
+        widgets: dict[str, Any] = super()._get_list_widget(filters, *args, **kwargs)
+        widgets["list"].template_args["narrowed"] = narrowed
+        return widgets
+
+    @expose("/show/<pk>")
+    @has_access
+    def show(self, pk: str) -> ResponseReturnValue:
+        """One month of one area: what is still open, who closed and reopened it."""
+        item, session = self._find(pk), db.session()
+        lists = _lists(session, item)
+        history = session.scalars(
+            select(StateChange)
+            .where(StateChange.machine == "period", StateChange.entity_id == item.id)
+            .order_by(StateChange.id.desc())
+        ).all()
+        answer: str = self.render_template(
+            "chitra/periods/show.html",
+            title=self.show_title,
+            item=item,
+            lists=lists,
+            kinds=KIND_WORDS,
+            history=history,
+            names=persons.named(session, [change.actor for change in history]),
+            move_words=batch_moves.move_words,
+            seen=_stamp(session, item),
+            offer=_offer(item, lists) if self.may(f"can_{_move(item)}") else "",
+            unfinished=[batch for batch, _settlement in lists if batch.state not in ("settled", "cancelled")],
+            **self._trail(item),
+        )
+        return answer
+
+    @expose("/close/<pk>", methods=["POST"])
+    @has_access
+    def close(self, pk: str) -> ResponseReturnValue:
+        """Chốt kỳ."""
+        item = self._find(pk)
+        with transaction() as session:
+            _demand_unmoved(session, item)
+            periods.close(session, item.id, by=current_actor())
+            facts = {"month": dates.format_month(item.period.month), "area": item.area.full_name}
+        flash(_("Đã chốt kỳ %(month)s của %(area)s. Có thể lập danh sách kỳ sau.", **facts), "success")
+        return redirect(url_for("AreaPeriodView.show", pk=pk), 303)
+
+    @expose("/reopen/<pk>", methods=["POST"])
+    @has_access
+    def reopen(self, pk: str) -> ResponseReturnValue:
+        """Mở lại kỳ, with a reason."""
+        item, why = self._find(pk), reason()
+        with transaction() as session:
+            _demand_unmoved(session, item)
+            periods.reopen(session, item.id, by=current_actor(), because=why)
+            facts = {"month": dates.format_month(item.period.month), "area": item.area.full_name}
+        flash(_("Đã mở lại kỳ %(month)s của %(area)s.", **facts), "success")
+        return redirect(url_for("AreaPeriodView.show", pk=pk), 303)
+
+
+def _lists(session: Session, item: AreaPeriod) -> list[tuple[PayoutBatch, Settlement | None]]:
+    """Lists of the month with their settlements, cancelled ones too."""
+    statement = (
+        select(PayoutBatch, Settlement)
+        .outerjoin(Settlement, (Settlement.batch_id == PayoutBatch.id) & (Settlement.state != "void"))
+        .where(PayoutBatch.area_id == item.area_id, PayoutBatch.period_id == item.period_id)
+        .order_by(PayoutBatch.code)
+    )
+    return [(row[0], row[1]) for row in session.execute(statement)]
+
+
+def _move(item: AreaPeriod) -> str:
+    return "close" if item.state == "open" else "reopen"
+
+
+def _offer(item: AreaPeriod, lists: list[tuple[PayoutBatch, Settlement | None]]) -> str:
+    """What closing or reopening does, in numbers; nothing where it cannot be done."""
+    settled = [(batch, settlement) for batch, settlement in lists if batch.state == "settled"]
+    if not current_actor().has(*PERIOD.moves[_move(item)].who):
+        return ""
+    if item.state == "closed":
+        return str(_("Mở lại kỳ %(month)s. Chỉ được khi kỳ sau chưa lập danh sách.", month=item.period))
+    if not settled or any(batch.state not in ("settled", "cancelled") for batch, _settlement in lists):
+        return ""
+    paid = sum(settlement.paid_vnd for _batch, settlement in settled if settlement is not None)
+    unpaid = sum(settlement.unpaid_count for _batch, settlement in settled if settlement is not None)
+    return str(
+        _(
+            "Chốt kỳ %(month)s với %(count)s danh sách, %(figures)s; đã trả %(paid)s, %(unpaid)s dòng chưa trả mang"
+            " sang kỳ sau.",
+            month=item.period,
+            count=thousands(len(settled)),
+            figures=batch_moves.figures(
+                sum(batch.people_count for batch, _settlement in settled),
+                sum(batch.total_vnd for batch, _settlement in settled),
+            ),
+            paid=vnd(paid),
+            unpaid=thousands(unpaid),
+        )
+    )
+
+
+def _stamp(session: Session, item: AreaPeriod) -> str:
+    last = browsing.last_change(session, "period", item.id)
+    return str(last.id if last else 0)
+
+
+def _demand_unmoved(session: Session, item: AreaPeriod) -> None:
+    session.execute(select(AreaPeriod.id).where(AreaPeriod.id == item.id).with_for_update())
+    if request.form.get("seen", "") == _stamp(session, item):
+        return
+    last = browsing.last_change(session, "period", item.id)
+    raise PeriodMoved(
+        month=dates.format_month(item.period.month),
+        who=last.actor if last else "",
+        move=batch_moves.move_words("period", last.move) if last else "",
+    )
