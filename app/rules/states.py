@@ -46,10 +46,6 @@ class Machine:
         left = {source for move in self.moves.values() for source in move.sources}
         return frozenset(self.states) - left
 
-    def moves_from(self, state: str) -> list[Move]:
-        """Moves that may start in `state`, in the order of the table."""
-        return [move for move in self.moves.values() if state in move.sources]
-
 
 def _moves(*moves: Move) -> dict[str, Move]:
     return {move.name: move for move in moves}
