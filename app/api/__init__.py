@@ -9,8 +9,9 @@ from flask import current_app
 
 def register(appbuilder: Any) -> None:
     """Register every endpoint for machines."""
-    from app.api import agency, description, health, people, reports, rest, settling
+    from app.api import agency, description, health, people, reports, rest, sessions, settling
 
+    current_app.session_interface = sessions.SessionsOfPeople()
     current_app.register_blueprint(health.blueprint)
     current_app.register_blueprint(agency.blueprint)
     for resource in (

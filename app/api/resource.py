@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any
 
-from flask import Response
+from flask import Response, jsonify
 from flask_appbuilder.api import ModelRestApi, expose, protect
 from flask_appbuilder.exceptions import FABException
 from flask_appbuilder.security.decorators import permission_name
@@ -34,9 +34,10 @@ class Answers:
     """How every API of ours answers: nothing is kept by caches, and a refusal is a problem like any other."""
 
     @staticmethod
-    def response(code: int, **members: Any) -> Response:
+    def response(code: int, /, **members: Any) -> Response:
         """A JSON answer that no cache keeps."""
-        answer: Response = ModelRestApi.response(code, **members)
+        answer = jsonify(members)
+        answer.status_code = code
         answer.headers["Cache-Control"] = "no-store"
         return answer
 

@@ -1,0 +1,175 @@
+"""The authorisation matrix of the REST API: every role × every address × a row of the own or of another area."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.extensions import acting_as
+from app.rules.actors import PEOPLE, SYSTEM, Role
+from app.services import extensions
+from tests import factories as make
+from tests import office
+from tests.accounts import people
+from tests.api.answers import rows
+from tests.api.conftest import Program
+
+CLERK, ACCOUNTANT, SUPERVISOR = Role.CLERK, Role.ACCOUNTANT, Role.SUPERVISOR
+AGENCY_USER = Role.AGENCY_USER
+READERS = frozenset(PEOPLE) - {AGENCY_USER}
+WHY = {"reason": "Vì sao"}
+
+
+class Door(NamedTuple):
+    """An address, who may pass, what is sent; `key` names the row it is about."""
+
+    method: str
+    address: str
+    who: frozenset[Role]
+    key: str = ""
+    body: dict[str, Any] | None = None
+
+
+DOORS = [
+    *(Door("GET", f"/api/v1/{name}/", READERS) for name in ("areas", "beneficiaries", "payout_batches", "reports")),
+    *(
+        Door("GET", f"/api/v1/{name}/", frozenset(PEOPLE))
+        for name in ("packets", "settlements", "settlement_records", "extensions")
+    ),
+    Door("GET", "/api/v1/areas/{}", READERS, "area"),
+    Door("GET", "/api/v1/beneficiaries/{}", READERS, "person"),
+    Door("GET", "/api/v1/payout_batches/{}", READERS, "batch"),
+    Door("GET", "/api/v1/packets/{}", frozenset(PEOPLE), "packet"),
+    Door("GET", "/api/v1/settlements/{}", frozenset(PEOPLE), "settlement"),
+    Door("GET", "/api/v1/settlement_records/{}", frozenset(PEOPLE), "record"),
+    Door("GET", "/api/v1/extensions/{}", frozenset(PEOPLE), "extension"),
+    Door("GET", "/api/v1/reports/DVCT_01?area={}", READERS, "code"),
+    Door("GET", "/api/v1/reports/DVCT_02?area={}", READERS, "code"),
+    Door("POST", "/api/v1/beneficiaries/", frozenset({CLERK}), "", {"full_name": 1}),
+    Door("PUT", "/api/v1/beneficiaries/{}", frozenset({CLERK}), "person", {"row_version": 77}),
+    Door("POST", "/api/v1/payout_batches/", frozenset({CLERK}), "", {"area_code": 1}),
+    Door("POST", "/api/v1/payout_batches/{}/lock", frozenset({SUPERVISOR}), "batch", {}),
+    Door("POST", "/api/v1/payout_batches/{}/unlock", frozenset({SUPERVISOR}), "batch", WHY),
+    Door("POST", "/api/v1/payout_batches/{}/send", frozenset({CLERK}), "batch", {}),
+    Door("POST", "/api/v1/payout_batches/{}/recall", frozenset({CLERK, SUPERVISOR}), "batch", {}),
+    Door("POST", "/api/v1/settlements/{}/lock", frozenset({ACCOUNTANT}), "settlement", {}),
+    Door(
+        "POST",
+        "/api/v1/settlements/{}/extend",
+        frozenset({CLERK, ACCOUNTANT, SUPERVISOR, AGENCY_USER}),
+        "settlement",
+        {},
+    ),
+    Door("POST", "/api/v1/extensions/{}/grant", frozenset({SUPERVISOR}), "extension", {"reason": 5}),
+    Door("POST", "/api/v1/extensions/{}/refuse", frozenset({SUPERVISOR}), "extension", {}),
+    Door("GET", "/api/v1/_openapi", frozenset(PEOPLE)),
+]
+"""Bodies are such that nothing happens: what is asked here is only whether the door opens (200, 409 or 422)."""
+
+AREAS = {
+    "own": people.BA_DINH,
+    "above": people.HANOI,
+    "country": "VN",
+    "beside": make.OTHER_COMMUNE,
+    "far": people.DAK_LAK,
+}
+"""Where the user sits, seen from the commune whose rows these are."""
+
+
+@pytest.fixture
+def keys(session: Session) -> dict[str, Any]:
+    """A settlement of Ba Đình reported in part, with an extension that waits; keys of everything."""
+    packet = office.accepted(session, people=2)
+    lines = office.results(office.lines_of(session, packet)[:1], "paid")
+    office.tell(session, packet, lines=lines, status="succ", settlement=_part(lines))
+    settlement = office.settlement_of(session, packet)
+    with acting_as(SYSTEM):
+        asked = extensions.ask(session, settlement.id, days=3, reason="Mưa", asked_by="x", by=make.CLERK)
+    session.commit()
+    one = "SELECT min(id) FROM "
+    return {
+        "area": people.area_id(people.BA_DINH), "code": people.BA_DINH, "person": rows(one + "beneficiaries")[0][0],
+        "batch": packet.batch_id, "packet": packet.id, "settlement": settlement.id, "extension": asked.id,
+        "record": rows(one + "settlement_records")[0][0],
+    }  # fmt: skip
+
+
+def _part(lines: list[Any]) -> Any:
+    from app.agency.messages import ControlTotals, SettlementPart
+
+    return SettlementPart("QT-1", 1, 2, ControlTotals.of(lines))
+
+
+def seen_from(where: str, door: Door) -> bool:
+    """Whether the row is in the user's area or below; an area is also seen from below, by its own people only."""
+    return where in ("own", "above", "country")
+
+
+SEATS = {Role.CENTRAL_ADMIN: ("country",), Role.PROVINCE_ADMIN: ("above", "far")}
+"""Administrators sit at one level only; everybody else may sit anywhere."""
+
+
+@pytest.mark.parametrize(
+    ("role", "where"), [(role, where) for role in sorted(PEOPLE) for where in SEATS.get(role, AREAS)]
+)
+def test_a_door_opens_for_its_roles_and_only_onto_the_own_area(
+    program: Program, keys: dict[str, Any], role: Role, where: str
+) -> None:
+    client = program(role, area=AREAS[where])
+    before = rows("SELECT (SELECT count(*) FROM state_changes), (SELECT sum(row_version) FROM beneficiaries)")
+    wrong = []
+    for door in DOORS:
+        address = door.address.format(keys.get(door.key, ""))
+        status = client.open(address, method=door.method, json=door.body).status_code
+        if role not in door.who:
+            fits = status == 403
+        elif door.key and not seen_from(where, door):
+            fits = status == 404
+        else:
+            fits = status in ({200} if door.method == "GET" else {409, 422})
+        if not fits:
+            wrong.append(f"{role} {where}: {door.method} {address}: {status}")
+    assert not wrong, "\n".join(wrong)
+    assert rows("SELECT (SELECT count(*) FROM state_changes), (SELECT sum(row_version) FROM beneficiaries)") == before
+
+
+@pytest.mark.parametrize("where", ["beside", "far"])
+def test_a_list_holds_nothing_of_another_area(program: Program, keys: dict[str, Any], where: str) -> None:
+    client = program(Role.AUDITOR, area=AREAS[where])
+    for door in DOORS:
+        if (
+            door.method == "GET"
+            and not door.key
+            and "areas" not in door.address
+            and "result" in client.get(door.address).json
+        ):
+            answer = client.get(door.address).json
+            assert door.address.endswith("/reports/") or answer["ids"] == [], door.address
+
+
+def test_a_report_of_the_own_area_holds_nothing_of_another(program: Program, keys: dict[str, Any]) -> None:
+    for where in ("beside", "far"):
+        answer = program(Role.AUDITOR, area=AREAS[where]).get("/api/v1/reports/DVCT_02?period=11/2026").json
+        assert (answer["count"], answer["result"]) == (0, [])
+    assert program(Role.AUDITOR).get("/api/v1/reports/DVCT_02?period=11/2026").json["count"] == 2
+
+
+def test_every_address_of_the_api_is_in_the_matrix(app: Flask) -> None:
+    tried = {(door.method, door.address.partition("?")[0].replace("{}", "<>")) for door in DOORS}
+    tried = {(method, address.replace("DVCT_01", "<>").replace("DVCT_02", "<>")) for method, address in tried}
+    routed = {
+        (method, rule.rule.replace("<pk>", "<>").replace("<code>", "<>"))
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/") and "/security/" not in rule.rule
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert tried == routed
+
+
+def test_the_matrix_tries_a_real_month(keys: dict[str, Any], session: Session) -> None:
+    assert session.scalar(text("SELECT state FROM settlements")) == "partial"
+    assert all(keys.values())
