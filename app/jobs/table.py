@@ -10,6 +10,7 @@ from app.agency.g2p import G2PAgency
 from app.agency.keys import KeyRing
 from app.agency.port import Endpoint
 from app.extensions import transaction
+from app.jobs.reports import expire_exports
 from app.jobs.work import KINDS
 from app.services import inbox, sending, work
 from app.services.accounts import attempts
@@ -40,6 +41,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job("apply_inbox", 1, inbox.apply_next),
         Job("long_work", 1, lambda: work.perform_next(KINDS)),
         Job("forget_attempts", 600, forget_attempts, late_after_s=7200),
+        Job("expire_exports", 3600, lambda: expire_exports(settings.home), late_after_s=4 * 3600),
     )
 
 

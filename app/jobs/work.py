@@ -8,6 +8,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.extensions import transaction
+from app.jobs.reports import write_report
 from app.rules.actors import Actor
 from app.services import packets
 from app.services.batches import approval, making
@@ -50,4 +51,5 @@ KINDS: dict[str, Perform] = {
     "make_lists": make_lists,
     "lock_lists": lock_lists,
     "send_lists": send_lists,
+    "report": write_report,
 }
