@@ -53,6 +53,7 @@ def ready() -> ResponseReturnValue:
             jobs = _jobs(session)
     except SQLAlchemyError:
         log.exception("not_ready")
+        checks["database"] = False
     good = all(checks.values())
     return _said(200 if good else 503, {"status": "ready" if good else "not_ready", "checks": checks, "jobs": jobs})
 
