@@ -191,10 +191,15 @@ def _apply(session: Session, row: InboxMessage) -> Outcome:
         return _acted(answering.reject(session, packet, by=by, because=reason))
     if head.meaning == "received":
         return _acted(answering.receive(session, packet, by=by))
+    if head.meaning == "recall_refused":
+        return _keep_recall_no(packet, callback)
+    # Who settles, or asks for more time to, has accepted: that word may be late or lost.
     accepted = answering.accept(session, packet, by=by) if head.packet_state in ("accepted", "settled") else None
     if head.meaning == "accepted":
         return _acted(accepted)
-    return _BESIDE[head.meaning](session, packet, row.id, callback, by)
+    if head.meaning == "extension_asked":
+        return _ask_extension(session, packet, callback, by)
+    return _settle(session, packet, row.id, callback, by)
 
 
 def _acted(why_not: str | None) -> Outcome:
@@ -224,7 +229,7 @@ def _settle(session: Session, packet: Packet, inbox_id: int, callback: Callback,
     return "applied", applying.apply(session, packet.id, inbox_id, callback, by=by)
 
 
-def _keep_recall_no(session: Session, packet: Packet, _inbox_id: int, callback: Callback, _by: Actor) -> Outcome:
+def _keep_recall_no(packet: Packet, callback: Callback) -> Outcome:
     if packet.recall_asked_at is None or packet.state not in ("received", "accepted"):
         return _ignored(_("Không có đề nghị từ chối nào đang chờ cho gói tin %(code)s.", code=packet.code))
     head = callback.head
@@ -233,7 +238,7 @@ def _keep_recall_no(session: Session, packet: Packet, _inbox_id: int, callback: 
     return "applied", None
 
 
-def _ask_extension(session: Session, packet: Packet, _inbox_id: int, callback: Callback, by: Actor) -> Outcome:
+def _ask_extension(session: Session, packet: Packet, callback: Callback, by: Actor) -> Outcome:
     if packet.state != "accepted":
         return _ignored(_("Gói tin %(code)s không chờ quyết toán nên không gia hạn được.", code=packet.code))
     settlement_id = session.scalars(select(Settlement.id).where(Settlement.packet_id == packet.id)).one()
@@ -245,10 +250,3 @@ def _ask_extension(session: Session, packet: Packet, _inbox_id: int, callback: C
     except ChitraError as error:
         return _ignored(error.message)
     return "applied", None
-
-
-_BESIDE: dict[str, Callable[[Session, Packet, int, Callback, Actor], Outcome]] = {
-    "settled": _settle,
-    "recall_refused": _keep_recall_no,
-    "extension_asked": _ask_extension,
-}

@@ -271,6 +271,13 @@ def test_a_request_for_an_extension_of_a_rejected_packet_is_ignored(session: Ses
     assert office.tell(session, packet, status="pdng", extension_days=5).outcome == "ignored"
 
 
+def test_a_request_for_an_extension_that_rejects_in_the_same_breath_accepts_nothing(session: Session) -> None:
+    packet = office.received(session)
+    said = office.tell(session, packet, status="rjct", extension_days=5, reason_message="?")
+    assert said.outcome == "ignored"
+    assert packet.state == "received"
+
+
 def test_a_settlement_message_without_lines_is_only_an_acceptance(session: Session) -> None:
     packet = office.received(session)
     state_only = SettlementPart("QT-1", 0, 1, ControlTotals())
