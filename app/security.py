@@ -117,6 +117,9 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "SettlementRecordView": reads(EVERYONE),
     "ExtensionView": reads(EVERYONE) | dict.fromkeys(("can_grant", "can_refuse"), frozenset({SUPERVISOR})),
     "RecoveryView": reads(READERS),
+    # --- Reports and long work (app/screens/reports.py, app/screens/work.py)
+    "ReportView": reads(READERS) | {"can_export": READERS},
+    "WorkView": dict.fromkeys(("can_list", "can_progress", "can_file"), READERS),
     # --- REST API (app/api): reading as on the screens, each action as the machine of its states has it
     "AreasApi": {"can_get": READERS},
     "BeneficiariesApi": {"can_get": READERS} | dict.fromkeys(("can_post", "can_put"), frozenset({CLERK})),
@@ -156,6 +159,11 @@ MENUS: dict[str, frozenset[Role]] = {
     "Quyết toán đơn vị chi trả": EVERYONE,
     "Danh sách truy thu": READERS,
     "Gia hạn": EVERYONE,
+    "Báo cáo thống kê": READERS,
+    "DVCT_01": READERS,
+    "DVCT_02": READERS,
+    "Tất cả báo cáo": READERS,
+    "Công việc": READERS,
 }
 """Menu entry -> roles that see it."""
 

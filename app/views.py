@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from app.reports.catalogue import REPORTS
 from app.screens import (
     areas,
     batches,
@@ -16,10 +17,12 @@ from app.screens import (
     periods,
     recoveries,
     registry,
+    reports,
     settings,
     settlement_records,
     settlements,
     users,
+    work,
 )
 from app.screens.workbench import Home
 
@@ -33,6 +36,8 @@ def register(appbuilder: Any) -> None:
     _registry(appbuilder)
     _paying(appbuilder)
     _settling(appbuilder)
+    _reporting(appbuilder)
+    appbuilder.add_view(work.WorkView, "Công việc", label=_l("Công việc"))
 
 
 def _system(appbuilder: Any) -> None:
@@ -77,3 +82,11 @@ def _settling(appbuilder: Any) -> None:
     )
     appbuilder.add_view(recoveries.RecoveryView, "Danh sách truy thu", label=_l("Danh sách truy thu"), **other)
     appbuilder.add_view(extensions.ExtensionView, "Gia hạn", label=_l("Gia hạn"), **other)
+
+
+def _reporting(appbuilder: Any) -> None:
+    statistics = {"category": "Báo cáo thống kê", "category_label": _l("Báo cáo thống kê")}
+    appbuilder.add_view_no_menu(reports.ReportView)
+    for code in REPORTS:
+        appbuilder.add_link(code, href=f"/reports/{code}", label=code, **statistics)
+    appbuilder.add_link("Tất cả báo cáo", href="/reports/", label=_l("Tất cả báo cáo"), **statistics)
