@@ -119,7 +119,7 @@ def test_only_administrators_and_the_centre_write_what_everybody_reads() -> None
         assert PERMISSIONS[view]["can_edit"] == PERMISSIONS[view]["can_add"] == {Role.CENTRAL_ADMIN}
 
 
-STARTS_WORK_ONLY = {"ReportView.export", "SettlementView.workbook"}
+STARTS_WORK_ONLY = {"PacketView.body", "ReportView.export", "SettlementView.workbook"}
 """Routes an auditor may post to because they only make a file of what the auditor may read anyway."""
 
 
@@ -201,7 +201,7 @@ def policies(session: Session, table: str) -> dict[str, str]:
         text("SELECT cmd, coalesce(qual, '') || ' ' || coalesce(with_check, '') FROM pg_policies WHERE tablename = :t"),
         {"t": table},
     )
-    return dict(rows.tuples().all())
+    return {key: value for key, value in rows}
 
 
 @pytest.mark.parametrize(
