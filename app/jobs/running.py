@@ -13,6 +13,7 @@ from app import clock
 from app.extensions import acting_as, db, transaction
 from app.jobs.table import Job, jobs
 from app.rules.actors import SYSTEM
+from app.services import statistics
 
 STEPS_MOST = 1000
 
@@ -49,6 +50,7 @@ def _run(job: Job, owner: str, stopping: threading.Event) -> int:
 
 def _started(job: Job, owner: str) -> None:
     with transaction() as session:
+        statistics.refresh(session)
         session.execute(
             text(
                 "INSERT INTO job_runs (name, owner, started_at, run_count) VALUES (:name, :owner, :now, 1)"

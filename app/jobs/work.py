@@ -1,4 +1,4 @@
-"""The kinds of user-started long work: lists of many areas made, approved or sent, reports written to files."""
+"""The kinds of user-started long work: lists made, approved or sent, settlements locked, reports written to files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from app.jobs.reports import write_report
 from app.rules.actors import Actor
 from app.services import packets
 from app.services.batches import approval, making
+from app.services.settlements import locking
 from app.services.work import Done, Perform, Progress
 
 
@@ -47,9 +48,19 @@ def send_lists(params: dict[str, Any], by: Actor, progress: Progress) -> Done:
     return Done(_("Đã xếp hàng gửi %(count)s danh sách.", count=len(ids)), {"batch_ids": ids})
 
 
+def lock_settlements(params: dict[str, Any], by: Actor, progress: Progress) -> Done:
+    """`{"settlement_ids"}`: all locked, or none."""
+    ids = list(params["settlement_ids"])
+    progress(0, len(ids))
+    with transaction() as session:
+        locking.lock_many(session, ids, by=by)
+    return Done(_("Đã chốt %(count)s quyết toán.", count=len(ids)), {"settlement_ids": ids})
+
+
 KINDS: dict[str, Perform] = {
     "make_lists": make_lists,
     "lock_lists": lock_lists,
     "send_lists": send_lists,
+    "lock_settlements": lock_settlements,
     "report": write_report,
 }
