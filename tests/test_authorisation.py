@@ -201,7 +201,7 @@ def policies(session: Session, table: str) -> dict[str, str]:
         text("SELECT cmd, coalesce(qual, '') || ' ' || coalesce(with_check, '') FROM pg_policies WHERE tablename = :t"),
         {"t": table},
     )
-    return {key: value for key, value in rows}
+    return dict(iter(rows))
 
 
 @pytest.mark.parametrize(
