@@ -59,6 +59,7 @@ class BatchView(ReadOnlyView):
     search_columns = ["area", "kind", "agency", "state", "code"]
     order_columns = ["version", "state", "people_count", "total_vnd"]
     base_order = ("code", "asc")
+    page_size = 100
     choice_columns = {"kind": batch_page.KIND_WORDS}
     machine_columns = {"state": "batch"}
 
@@ -74,12 +75,28 @@ class BatchView(ReadOnlyView):
     def render_template(self, template: str, **facts: Any) -> Any:
         """The list also says which other months still have something open."""
         if template == self.list_template:
-            facts |= {"elsewhere": _open_elsewhere(db.session()), "may_make": self.may_make()}
+            session = db.session()
+            facts |= {
+                "elsewhere": _open_elsewhere(session),
+                "may_make": self.may_make(),
+                "works": batch_bulk.works(session),
+            }
         return super().render_template(template, **facts)
 
     def may_make(self) -> bool:
         """The user may open the page that makes lists."""
         return bool(self.appbuilder.sm.has_access("can_form", "MakeListsView"))
+
+    @expose("/works")
+    @has_access
+    @permission_name("list")
+    def works(self) -> ResponseReturnValue:
+        """How far the user's long work with lists is: what the page that started it looks at."""
+        works = batch_bulk.works(db.session())
+        answer: dict[str, Any] = {"stamp": works.stamp, "every_s": works.every_s}
+        if request.args.get("seen") != works.stamp:
+            answer["html"] = render_template("chitra/batches/works.html", works=works)
+        return jsonify(answer)
 
     # --- The page of one list, a tab a route ---------------------------------------------------------------------
 

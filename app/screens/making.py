@@ -16,7 +16,7 @@ from app.errors import ChitraError
 from app.extensions import current_actor, db, transaction
 from app.models import Area, PayoutBatch
 from app.rules import dates
-from app.screens import batch_moves
+from app.screens import batch_bulk, batch_moves
 from app.screens.base import RemoteChoices
 from app.screens.batch_page import KIND_WORDS
 from app.screens.fields import AreaSelectField, ChoiceField, MonthField, Required
@@ -69,8 +69,12 @@ class MakeListsView(RemoteChoices):
         form = MakeForm()
         if not form.validate():
             return self._page(form, None, "")
+        wanted, area_name = _request_of(form), form.area.data.full_name if form.area.data else ""
         with transaction() as session:
-            made = making.make_lists(session, _request_of(form), by=current_actor())
+            if previewing.size_of(session, wanted).big:
+                batch_bulk.start_making(session, wanted, area_name)
+                return redirect(url_for("MakeListsView.form", month=dates.format_month(wanted.month)), 303)
+            made = making.make_lists(session, wanted, by=current_actor())
             answer = _made(session, made)
         return answer
 
@@ -102,6 +106,7 @@ class MakeListsView(RemoteChoices):
             problem=problem,
             figures=batch_moves.figures,
             kinds=KIND_WORDS,
+            works=batch_bulk.works(db.session()),
         )
         return page, 422 if form.errors else 200
 

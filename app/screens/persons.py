@@ -23,6 +23,6 @@ def named(session: Session, actors: Iterable[str | None]) -> Mapping[str, str]:
             found[user.username] = user.get_full_name()
     codes = {actor.removeprefix(_AGENCY) for actor in wanted if actor.startswith(_AGENCY)}
     if codes:
-        for code, name in session.execute(select(Agency.code, Agency.name).where(Agency.code.in_(codes))).tuples():
-            found[_AGENCY + code] = name
+        for row in session.execute(select(Agency.code, Agency.name).where(Agency.code.in_(codes))):
+            found[_AGENCY + row.code] = row.name
     return found | ({"system": str(_("Hệ thống"))} if "system" in wanted else {})
