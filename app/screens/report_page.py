@@ -86,6 +86,11 @@ class ReportPage:
         return exporting.months_shown(self.request) if self.request else ""
 
     @property
+    def size(self) -> int:
+        """Rows of one page."""
+        return PAGE_SIZE
+
+    @property
     def background(self) -> bool:
         """Too long to be written while somebody waits."""
         return self.totals.rows > exporting.AT_ONCE
