@@ -284,10 +284,11 @@ def test_after_the_packet_left_every_fault_is_unknown(
 ) -> None:
     act, code = FAULTS[fault]
     office.acts = [act]
+    deadline_s = 1.0 if code == "timeout" else 20.0  # a busy machine may be slow to make what is broken
     began = time.monotonic()
-    error = outcome(agency, replace(packet, endpoint=endpoint(office.url, deadline_s=1.0)))
+    error = outcome(agency, replace(packet, endpoint=endpoint(office.url, deadline_s=deadline_s)))
     assert (type(error), error.code) == (OutcomeUnknown, code)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < deadline_s + 1
     assert [seen.body for seen in office.packets()] == [packet.body]  # once: nothing was tried again unasked
 
 

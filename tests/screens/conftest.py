@@ -42,7 +42,7 @@ def registered(session: Session, *people: Beneficiary) -> list[Someone]:
     return made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tried(app: Flask, settings: config.Settings, addresses: tuple[str, str]) -> Iterator[Flask]:
     """A second program on the migrated database, with the throw-away screens, their permissions and menu."""
     made = create_app(settings, addresses=addresses)
