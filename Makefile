@@ -36,11 +36,11 @@ month: ## Set up, load a fresh demo, play one month without a browser; prints JS
 	@$(BIN)/python -m app.demo.fresh_month
 
 test: setup ## Run every test, with everything they need
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 sure: setup format-check lint types imports translations ## Everything CI runs
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=
+	@$(MAKE) --no-print-directory test PYTEST_ARGS="--cov --cov-report="
 	@$(BIN)/python -m coverage report --skip-covered
 	@$(BIN)/python -m coverage report --include='app/rules/*,app/services/*' --fail-under=100
 
