@@ -225,7 +225,7 @@ class Judged:
     def _open(self, move: str, label: str, lists: list[ListFacts]) -> Action:
         if len(lists) == 1:
             return Action(move, label, "BatchView.show", {"pk": lists[0].id})
-        return Action(move, label, "BatchView.list", {"_flt_0_area": self.area.id, "_flt_0_state": lists[0].state})
+        return Action(move, label, "BatchView.list", {"_flt_0_area": self.area.id, "_flt_2_state": lists[0].state})
 
 
 _PASSED_BY_STATE = {"draft": MAKE, "locked": LOCK, "returned": SEND, "settled": LOCK_SETTLEMENT}

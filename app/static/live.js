@@ -38,11 +38,14 @@
       var url = new URL(place.dataset.live, window.location.href);
       url.searchParams.set("seen", place.dataset.stamp);
       window.fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" })
-        .then(function (response) { return response.ok ? response.json() : null; })
+        .then(function (response) {
+          if (response.ok) { return response.json(); }
+          // signed out or out of scope: asking again is vain; anything else may pass
+          if (response.status < 500) { every = 0; }
+          return null;
+        })
         .then(function (answer) {
-          if (!answer) { every = 0; return; }
-          every = answer.every_s;
-          put(answer);
+          if (answer) { every = answer.every_s; put(answer); }
           again();
         })
         .catch(again);

@@ -200,3 +200,15 @@ def test_an_agencys_staff_see_their_packets_and_settlements(desk: Desk) -> None:
     page = home(staff)
     assert "Quyết toán phải gửi" in page and "CT-202611-00004-M-V1" in page and "1.080.000" in page
     assert staff.get("/workbench/streaks").status_code == 403
+
+
+def test_a_step_with_several_lists_leads_to_just_those(desk: Desk) -> None:
+    with desk.books() as session:
+        make.entitlement(session, make.person(session, "Bà Cụ"), batch_kind="social_pension")
+        make.made_list(session, people=1)
+        make.made_list(session, kind="social_pension")
+    supervisor = desk.signed_in(Role.SUPERVISOR)
+    page = home(supervisor)
+    address = page.split('href="/lists/list/?')[1].split('"')[0].replace("&amp;", "&")
+    found = text_of(supervisor.get(f"/lists/list/?{address}"))
+    assert found.count('data-row="BatchView"') == 2 and "selected" in found

@@ -247,7 +247,7 @@ def test_of_two_drafts_the_action_leads_to_the_list_of_both(session: Session) ->
     make.made_list(session, kind="social_pension")
     action = month(session, make.SUPERVISOR).next_action
     assert action is not None and action.endpoint == "BatchView.list"
-    assert action.args["_flt_0_state"] == "draft"
+    assert action.args["_flt_2_state"] == "draft"
 
 
 def test_a_cancelled_list_is_missing_again(session: Session) -> None:
