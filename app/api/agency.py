@@ -24,14 +24,12 @@ from app.agency.keys import KeyRing, KeyTrouble
 from app.agency.messages import Ack, BadMessage, CallbackHead
 from app.agency.tokens import TOKEN_PATH, BearerInvalid, TokenOffice, TokenRefused
 from app.extensions import acting_as, csrf, transaction
+from app.jobs.table import US
 from app.models import Agency, InboxMessage
 from app.rules.actors import SYSTEM
 from app.services import inbox
 
 log = logging.getLogger(__name__)
-
-US = "chitra"
-"""Our sender id on the wire: who every message must be for, and who issues the tokens."""
 
 TOKEN_MOST_BYTES = 8 * 1024
 KEPT_HEADERS = (signing.HEADER_NAME, "Content-Type", "Content-Encoding", "User-Agent")

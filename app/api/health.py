@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.extensions import transaction
+from app.jobs.table import Job, jobs
 from app.models import JobRun
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def ready() -> ResponseReturnValue:
     """503 until the database answers, is migrated, and holds us to row-level security. Late jobs are told, not judged:
     the web goes on without the scheduler."""
     checks = {"database": False, "migrations": False, "role": False}
-    jobs: list[dict[str, Any]] = []
+    sweeps: list[dict[str, Any]] = []
     try:
         with transaction() as session:
             session.execute(text(f"SET LOCAL statement_timeout = {PATIENCE_MS}"))
@@ -50,26 +51,30 @@ def ready() -> ResponseReturnValue:
             stored = session.scalars(text("SELECT version_num FROM alembic_version")).all()
             checks["migrations"] = set(stored) == _heads(current_app.extensions["migrate"].directory)
             checks["role"] = session.scalar(_ROLE) is False
-            jobs = _jobs(session)
+            sweeps = _jobs(session)
     except SQLAlchemyError:
         log.exception("not_ready")
         checks["database"] = False
     good = all(checks.values())
-    return _said(200 if good else 503, {"status": "ready" if good else "not_ready", "checks": checks, "jobs": jobs})
+    return _said(200 if good else 503, {"status": "ready" if good else "not_ready", "checks": checks, "jobs": sweeps})
 
 
 def _jobs(session: Session) -> list[dict[str, Any]]:
-    """Seconds since each sweep began, ended well and failed; null for never."""
+    """Seconds since each sweep began, ended well and failed, null for never; late by its own measure."""
     now = clock.now()
-    return [
-        {
-            "name": run.name,
-            "started_s_ago": _age(now, run.started_at),
-            "succeeded_s_ago": _age(now, run.succeeded_at),
-            "failed_s_ago": _age(now, run.failed_at),
-        }
-        for run in session.scalars(select(JobRun).order_by(JobRun.name))
-    ]
+    runs = {run.name: run for run in session.scalars(select(JobRun))}
+    return [_told(job, runs.get(job.name), now) for job in jobs(current_app.config["CHITRA"])]
+
+
+def _told(job: Job, run: JobRun | None, now: datetime) -> dict[str, Any]:
+    succeeded_s_ago = _age(now, run and run.succeeded_at)
+    return {
+        "name": job.name,
+        "started_s_ago": _age(now, run and run.started_at),
+        "succeeded_s_ago": succeeded_s_ago,
+        "failed_s_ago": _age(now, run and run.failed_at),
+        "late": succeeded_s_ago is None or succeeded_s_ago > job.late_after_s,
+    }
 
 
 def _age(now: datetime, moment: datetime | None) -> int | None:

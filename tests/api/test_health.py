@@ -25,11 +25,9 @@ from tests.browsing import Browser
 def test_a_process_that_can_work_is_ready(client: FlaskClient) -> None:
     answer = client.get("/health/ready")
     assert answer.status_code == 200
-    assert answer.json == {
-        "status": "ready",
-        "checks": {"database": True, "migrations": True, "role": True},
-        "jobs": [],
-    }
+    assert set(answer.json) == {"status", "checks", "jobs"}
+    assert answer.json["status"] == "ready"
+    assert answer.json["checks"] == {"database": True, "migrations": True, "role": True}
 
 
 def test_health_is_kept_by_no_cache_and_sets_no_cookie(client: FlaskClient) -> None:
@@ -39,20 +37,38 @@ def test_health_is_kept_by_no_cache_and_sets_no_cookie(client: FlaskClient) -> N
         assert "Set-Cookie" not in headers
 
 
-def test_the_age_of_each_sweep_is_told_and_nothing_else_of_it(client: FlaskClient, session: Session) -> None:
+def ran(session: Session, name: str, succeeded_s_ago: int) -> None:
     session.execute(
         text(
-            "INSERT INTO job_runs (name, owner, started_at, succeeded_at, failed_at, error) VALUES ('send', 'host:1',"
-            " now() - interval '90 seconds', now() - interval '60 seconds', NULL, 'Nguyễn Thị Bình 001150012345')"
-        )
+            "INSERT INTO job_runs (name, owner, started_at, succeeded_at, error) VALUES (:name, 'host:1', now() -"
+            " make_interval(secs => :ago + 30), now() - make_interval(secs => :ago), 'Nguyễn Thị Bình 001150012345')"
+        ),
+        {"name": name, "ago": succeeded_s_ago},
     )
+
+
+def test_the_age_of_each_sweep_is_told_and_nothing_else_of_it(client: FlaskClient, session: Session) -> None:
+    ran(session, "send_packets", 60)
     session.commit()
     answer = client.get("/health/ready")
-    assert answer.status_code == 200
-    (run,) = answer.json["jobs"]
-    assert set(run) == {"name", "started_s_ago", "succeeded_s_ago", "failed_s_ago"}
-    assert (run["name"], run["failed_s_ago"]) == ("send", None)
+    told = {run.pop("name"): run for run in answer.json["jobs"]}
+    run = told["send_packets"]
+    assert set(run) == {"started_s_ago", "succeeded_s_ago", "failed_s_ago", "late"}
     assert run["succeeded_s_ago"] in range(60, 90) and run["started_s_ago"] in range(90, 120)
+    assert (run["failed_s_ago"], run["late"]) == (None, False)
+    assert "Bình" not in answer.text and "host" not in answer.text
+
+
+def test_a_late_sweep_and_one_that_never_ran_are_told_and_the_web_goes_on(
+    client: FlaskClient, session: Session
+) -> None:
+    ran(session, "send_packets", 121)
+    ran(session, "forget_attempts", 3600)
+    session.commit()
+    answer = client.get("/health/ready")
+    late = {run["name"]: run["late"] for run in answer.json["jobs"]}
+    assert (late["send_packets"], late["apply_inbox"], late["forget_attempts"]) == (True, True, False)
+    assert answer.status_code == 200
 
 
 def test_nothing_of_the_inside_is_told(client: FlaskClient) -> None:
