@@ -133,12 +133,6 @@ class BeneficiariesApi(Resource):
         """Change a person; members left out stay as they are
         ---
         put:
-          parameters:
-          - in: path
-            name: pk
-            required: true
-            schema:
-              type: integer
           requestBody:
             required: true
             content:

@@ -66,12 +66,6 @@ class ReportsApi(Answers, BaseApi):
         ---
         get:
           parameters:
-          - in: path
-            name: code
-            required: true
-            schema:
-              type: string
-              example: DVCT_01
           - in: query
             name: period
             description: A month, MM/YYYY or YYYY-MM; the present one when left out. Or `from` and `to`.

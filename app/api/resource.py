@@ -5,6 +5,7 @@ Nothing is deleted, nothing is written but by a service, and what is personal is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any
@@ -25,6 +26,8 @@ from app.rules.actors import SYSTEM
 from app.screens.filters import Equal, SafeFilters
 from app.screens.interface import COUNT_CAP
 from app.services import access
+
+_IN_PATH = re.compile(r"{(\w+)}")
 
 Act = Callable[[Session, int, dict[str, Any]], object]
 """One service called with (session, key, members of the body); what it returns is not used."""
@@ -48,8 +51,18 @@ class Answers:
     def operation_helper(self, **kwargs: Any) -> None:
         """The description of a method, which takes a bearer token and nothing else."""
         super().operation_helper(**kwargs)  # type: ignore[misc]
+        in_path = [
+            {
+                "in": "path",
+                "name": name,
+                "required": True,
+                "schema": {"type": "string" if name == "code" else "integer"},
+            }
+            for name in _IN_PATH.findall(kwargs["path"])
+        ]
         for operation in kwargs["operations"].values():
             operation["security"] = [{"jwt": []}]
+            operation["parameters"] = [*in_path, *operation.get("parameters", [])]
             operation.setdefault("responses", {})["default"] = {"$ref": "#/components/responses/Problem"}
 
 
@@ -114,7 +127,7 @@ class Resource(Answers, ModelRestApi):
                     type: object
                     properties:
                       count:
-                        description: Rows that match, counted no further than 10.000
+                        description: Rows that match (after `after`), counted no further than 10.000
                         type: integer
                       count_is_capped:
                         type: boolean
@@ -158,12 +171,6 @@ class Resource(Answers, ModelRestApi):
         """One row in one's area and below
         ---
         get:
-          parameters:
-          - in: path
-            name: pk
-            required: true
-            schema:
-              type: integer
           responses:
             200:
               description: The row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -148,6 +149,17 @@ def test_a_role_taken_away_counts_at_the_next_request(program: Program) -> None:
     problem_of(client.post("/api/v1/payout_batches/1/lock"), 403)
 
 
+def test_where_forms_need_a_token_a_bearer_needs_none(
+    database: Flask, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = program(Role.CLERK)
+    monkeypatch.setitem(database.config, "WTF_CSRF_ENABLED", True)
+    problem_of(client.post("/api/v1/payout_batches/", json={}), 422)
+    assert client.post("/agency/on-disburse", json={}).status_code == 503, (
+        "no keys here; but no page of a browser either"
+    )
+
+
 # --- The description ---------------------------------------------------------------------------------------------
 
 
@@ -175,6 +187,10 @@ def test_the_description_names_every_address_and_every_reference_in_it_leads_som
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
     assert described == routed
+    for path, methods in spec["paths"].items():
+        for operation in methods.values():
+            declared = {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"}
+            assert declared == set(re.findall(r"{(\w+)}", path)), path
     for reference in _references(spec):
         found: Any = spec
         for part in reference.removeprefix("#/").split("/"):

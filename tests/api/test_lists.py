@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from app.api import asking
+from app.api.resource import Resource
 from app.extensions import db
 from app.rules.actors import Role
 from app.screens import interface
@@ -316,11 +318,13 @@ def test_pages_end_where_counting_ends_and_say_how_to_go_on(
     assert listed(client, PEOPLE, "(after:0,page_size:4)")["next"] is not None
 
 
-def test_filters_of_one_caller_never_reach_another(program: Program, crowd: list[int]) -> None:
+def test_filters_of_one_caller_never_reach_another(app: Flask, program: Program, crowd: list[int]) -> None:
     """Stock: filters are kept on the view that every thread shares."""
     client = program(Role.CLERK)
     assert listed(client, PEOPLE, "(filters:!((col:hamlet,opr:eq,value:'Thôn 1')))")["count"] == 1
     assert listed(client, PEOPLE)["count"] == 5
+    shared = [view._filters for view in app.extensions["appbuilder"].baseviews if isinstance(view, Resource)]
+    assert len(shared) == 7 and not any(filters.filters or filters.values for filters in shared)
 
 
 def test_an_area_shows_those_above_and_below_and_no_others(program: Program) -> None:
