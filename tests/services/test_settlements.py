@@ -262,6 +262,15 @@ def test_lines_that_no_part_mentions_are_missing_once_all_parts_came(session: Se
     assert figures(session, packet).ties_out
 
 
+def test_an_empty_settlement_leaves_every_line_missing(session: Session) -> None:
+    packet = office.accepted(session, people=2)
+    said = office.hear(session, *office.parts(packet.code, []))[0]
+    assert said.outcome == "applied"
+    assert office.settlement_of(session, packet).state == "received"
+    assert figures(session, packet).pending == Tally(2, 2 * AMOUNT)
+    assert {row.finding for row in session.query(SettlementRecord)} == {"missing"}
+
+
 def test_totals_the_lines_do_not_add_up_to_are_shown_with_the_difference(session: Session) -> None:
     packet = office.accepted(session, people=2)
     announced = ControlTotals(paid_people=1, paid_vnd=AMOUNT + 1_000, recover_people=1, recover_vnd=AMOUNT)

@@ -6,6 +6,7 @@ their entries. A contradiction becomes a dispute, which a person decides.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from flask_babel import gettext as _
@@ -21,6 +22,8 @@ from app.services import extensions, transitions
 from app.services.settlements import reports
 
 FAULTS_SHOWN = 5
+
+_OURS = re.compile(r"[0-9]{6}-([0-9]{1,18})")
 
 # One statement that reads arrays: a row-level policy forbids COPY into the table itself.
 _KEEP = text(
@@ -40,11 +43,11 @@ WITH said AS MATERIALIZED (
            min(CASE WHEN reason_code = ANY(:codes) THEN reason_code WHEN reason_code IS NOT NULL THEN 'OTHER' END)
                FILTER (WHERE outcome <> 'paid') AS reason_code
       FROM settlement_entries
-     WHERE settlement_id = :settlement
-       AND reference IN (SELECT reference FROM settlement_entries WHERE inbox_id = :inbox)
+     WHERE settlement_id = :settlement AND reference = ANY(:references)
      GROUP BY reference
 ), sent AS MATERIALIZED (
-    SELECT id, reference, area_path, total_vnd FROM payout_lines WHERE batch_id = :batch AND live AND total_vnd > 0
+    SELECT id, reference, area_path, total_vnd FROM payout_lines
+     WHERE batch_id = :batch AND live AND total_vnd > 0 AND entitlement_id = ANY(:entitlements)
 ), merged AS (
     INSERT INTO settlement_records AS r (settlement_id, line_id, agency_id, area_path, reference, outcome, amount_vnd,
         reason_code, finding)
@@ -89,7 +92,7 @@ def apply(session: Session, packet_id: int, inbox_id: int, callback: Callback, *
     part = callback.head.settlement
     assert part is not None and part.part > 0, "inbox looked"
     _keep(session, settlement, inbox_id, callback.lines)
-    reopened = _merge(session, settlement, inbox_id)
+    reopened = _merge(session, settlement, [line.reference for line in callback.lines])
     said = ControlTotals.of(callback.lines)
     settlement.reported = reports.add(settlement.reported, part, said, len(callback.faults))
     leading = reports.read(settlement.reported)[-1]
@@ -137,9 +140,17 @@ def _keep(session: Session, settlement: Settlement, inbox_id: int, lines: Sequen
     )
 
 
-def _merge(session: Session, settlement: Settlement, inbox_id: int) -> list[str]:
-    """References whose decision has to be made again."""
-    facts = _facts(settlement) | {"inbox": inbox_id, "codes": list(REASON_CODES)}
+def _merge(session: Session, settlement: Settlement, references: list[str]) -> list[str]:
+    """References whose decision has to be made again.
+
+    Our own references end in the entitlement's key, so that only the lines spoken of are read and not the whole list.
+    """
+    ours = [_OURS.fullmatch(reference) for reference in references]
+    facts = _facts(settlement) | {
+        "references": references,
+        "entitlements": [int(found[1]) for found in ours if found],
+        "codes": list(REASON_CODES),
+    }
     # To the planner a new settlement has one row at most, and nested loops over 5.000 lines are slow: hash instead.
     session.execute(text("SET LOCAL enable_nestloop = off"))
     decided = list(session.execute(_MERGE, facts).scalars())
