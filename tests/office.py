@@ -14,7 +14,6 @@ from app import clock
 from app.agency import messages
 from app.agency.messages import CallbackHead, ControlTotals, LineStatus, SettlementPart
 from app.agency.port import Answer, Endpoint, OutgoingPacket, SettlementRef
-from app.extensions import transaction
 from app.models import Agency, InboxMessage, Packet, PayoutBatch, PayoutLine, Settlement
 from app.services import inbox, packets, sending
 from app.services.sending import Connection
@@ -206,9 +205,3 @@ def audit(session: Session, machine: str, entity_id: int) -> list[str]:
         {"machine": machine, "id": entity_id},
     )
     return list(rows.scalars())
-
-
-def committed(make_it: Any) -> Any:
-    """Run a service in a transaction of its own."""
-    with transaction() as session:
-        return make_it(session)

@@ -1,15 +1,23 @@
-"""Programs that are signed in to the REST API as people of one role and area."""
+"""Programs signed in to the REST API as people of one role and area; agencies with keys and a client of ours."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
 
+import config
+from app import clock
+from app.agency.keys import KeyRing
 from app.rules.actors import Role
+from tests import factories as make
 from tests.accounts import people
+from tests.api.agencies import Agency
 
 Program = Callable[..., FlaskClient]
 
@@ -37,3 +45,31 @@ def program(database: Flask) -> Program:
         return known[username]
 
     return of
+
+
+@pytest.fixture
+def keys(settings: config.Settings) -> Iterator[KeyRing]:
+    """Our key ring, in the folder where the program looks."""
+    folder = settings.home / "keys"
+    ring = KeyRing(folder)
+    ring.new_key(now=clock.wall())
+    yield ring
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def partner(session: Session, client: FlaskClient, keys: KeyRing, tmp_path: Path) -> Callable[[str], Agency]:
+    def of(code: str) -> Agency:
+        make.agency(session, code, methods=())
+        session.commit()
+        theirs = KeyRing(tmp_path / code)
+        kid = theirs.new_key(now=clock.wall())
+        keys.trust(code, kid, theirs.public_pem(kid))
+        return Agency(code, client, keys, theirs, keys.issue_client(code))
+
+    return of
+
+
+@pytest.fixture
+def vnpost(partner: Callable[[str], Agency]) -> Agency:
+    return partner("vnpost")
