@@ -15,14 +15,14 @@ from bench.measures import find
 
 
 def main(name: str, home: str, run_on: str, migrate_on: str) -> None:
-    """Run the measure `name` on a database; starting the program and connecting are not part of it."""
+    """Run the step `name` on a database; starting the program and connecting are not part of it."""
     settings = config.load({"CHITRA_HOME": home, "SECRET_KEY": "bench", "CHITRA_LOG_LEVEL": "WARNING"})
     app = create_app(settings, addresses=(run_on, migrate_on))
-    measure = find(name)
+    step = find(name)
     with app.app_context(), clock.at(MADE_ON):
         db.engine.connect().close()
         started = time.perf_counter()
-        measure.run()
+        step.run()
         seconds = time.perf_counter() - started
     print(json.dumps({"seconds": seconds, "peak_mb": peak_mb("self")}))
 

@@ -155,14 +155,45 @@ SELECT u.id, l.id, l.area_path, l.carried_vnd FROM payout_lines l
  WHERE l.period_id = %(period)s AND l.carried_vnd > 0
 """
 
+# What the agency said of a settled month: a packet, its settlement and a record for each line. Only list screens read
+# them, so the bytes of the packets are left out.
+_PAST_SETTLED = (
+    """
+INSERT INTO packets (code, batch_id, agency_id, area_path, version, state, message_id, line_count, people_count, total_vnd,
+    lines_sha256, body, body_sha256, queued_by, sent_at, answered_at)
+SELECT code || '-V1', id, agency_id, area_path, 1, 'settled', code || '-V1-bench', line_count, people_count, total_vnd,
+       'bench', '{}', 'bench', 'xa.canbo', now(), now() FROM payout_batches WHERE period_id = %(period)s
+""",
+    """
+INSERT INTO settlements (packet_id, batch_id, agency_id, area_path, period_id, state, due_on, sent_count, sent_vnd,
+    paid_count, paid_vnd, unpaid_count, unpaid_vnd, locked_by, locked_at)
+SELECT p.id, p.batch_id, p.agency_id, p.area_path, %(period)s, 'locked', %(month)s, p.line_count, p.total_vnd, x.paid,
+       x.paid_vnd, x.unpaid, x.unpaid_vnd, 'xa.ketoan', now()
+  FROM packets p JOIN (
+    SELECT batch_id, count(*) FILTER (WHERE result = 'paid') AS paid, count(*) FILTER (WHERE result = 'unpaid') AS unpaid,
+           coalesce(sum(total_vnd) FILTER (WHERE result = 'paid'), 0) AS paid_vnd,
+           coalesce(sum(total_vnd) FILTER (WHERE result = 'unpaid'), 0) AS unpaid_vnd
+      FROM payout_lines WHERE period_id = %(period)s GROUP BY batch_id) x ON x.batch_id = p.batch_id
+""",
+    """
+INSERT INTO settlement_records (settlement_id, line_id, agency_id, area_path, reference, outcome, amount_vnd, reason_code,
+    finding)
+SELECT s.id, l.id, l.agency_id, l.area_path, l.reference, l.result, l.total_vnd, l.result_reason, 'matched'
+  FROM settlements s JOIN payout_lines l ON l.batch_id = s.batch_id WHERE s.period_id = %(period)s ORDER BY l.id
+""",
+)
+
 _PAST_PERIODS = """
 INSERT INTO area_periods (area_id, area_path, period_id, state)
 SELECT DISTINCT area_id, area_path, period_id, 'closed' FROM payout_batches
 """
 
 
-def fill(admin: psycopg.Connection[Any], *, lines: int, months: int) -> None:
-    """A province with `lines` payable lines a month and `months` settled periods before MONTH."""
+def fill(admin: psycopg.Connection[Any], *, lines: int, months: int, settled: bool = False) -> None:
+    """A province with `lines` payable lines a month and `months` closed periods before MONTH.
+
+    `settled`: with the packets, settlements and records of those periods, too.
+    """
     admin.execute("SET session_replication_role = replica")
     admin.execute("SET synchronous_commit = off")
     admin.execute(_CONTRACTS)
@@ -173,7 +204,10 @@ def fill(admin: psycopg.Connection[Any], *, lines: int, months: int) -> None:
         admin.execute(statement, {})
     before = None
     for turn in range(months):
-        before = _past_month(admin, turn, dates.add_months(MONTH, turn - months), before=before)
+        month = dates.add_months(MONTH, turn - months)
+        before = _past_month(admin, turn, month, before=before)
+        for statement in _PAST_SETTLED if settled else ():
+            admin.execute(statement, {"period": before, "month": month})
     admin.execute(_PAST_PERIODS)
     admin.execute("VACUUM (ANALYZE, FREEZE)")
     admin.execute("CHECKPOINT")

@@ -4,57 +4,129 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from flask import current_app
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.extensions import acting_as, transaction
-from app.rules.actors import Actor, Role
+from app.models import Packet
+from app.reports import exporting
+from app.reports.shape import Request
+from app.rules.actors import SYSTEM, Actor, Role
+from app.services import composing, inbox, packets, sending
 from app.services.batches import approval, making
+from app.services.settlements import locking
+from bench import agency
 from bench.data import MONTH, PATH, PROVINCE
 
 CLERK = Actor("tinh.canbo", frozenset({Role.CLERK}), PATH)
 SUPERVISOR = Actor("tinh.lanhdao", frozenset({Role.SUPERVISOR}), PATH)
-LISTS = "SELECT id FROM payout_batches WHERE period_id = (SELECT id FROM periods WHERE month = :month) ORDER BY id"
-"""The lists of the month being measured."""
+ACCOUNTANT = Actor("tinh.ketoan", frozenset({Role.ACCOUNTANT}), PATH)
+OF_THE_MONTH = "period_id = (SELECT id FROM periods WHERE month = :month)"
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
-    """One measurement: `run` on a copy of the database that the measure before it left behind."""
+class Step:
+    """One step of the month, on what the step before it left behind; without a limit it is made and not measured."""
 
     name: str
-    limit_seconds: float
     run: Callable[[], None]
+    limit_seconds: float | None = None
     limit_mb: float | None = None
 
 
-def make() -> None:
+def make_lists() -> None:
     """Lập danh sách: the whole province as one action."""
     with acting_as(CLERK), transaction() as session:
         area_id = session.execute(text("SELECT id FROM areas WHERE code = :code"), {"code": PROVINCE}).scalar_one()
         making.make_lists(session, making.ListRequest(area_id, MONTH, "monthly"), by=CLERK)
 
 
-def lock() -> None:
+def lock_lists() -> None:
     """Duyệt: all lists of the province, checked and locked in one transaction."""
     with acting_as(SUPERVISOR), transaction() as session:
-        approval.lock_many(session, lists(session), by=SUPERVISOR)
+        approval.lock_many(
+            session, _keys(session, f"SELECT id FROM payout_batches WHERE {OF_THE_MONTH}"), by=SUPERVISOR
+        )
 
 
-def lists(session: Session) -> list[int]:
-    """Keys of the month's lists."""
-    return list(session.execute(text(LISTS), {"month": MONTH}).scalars())
+def queue_packets() -> None:
+    """Gửi bưu điện: a packet of every list waits for the scheduler."""
+    with acting_as(CLERK), transaction() as session:
+        for batch_id in _keys(session, f"SELECT id FROM payout_batches WHERE {OF_THE_MONTH}"):
+            packets.queue(session, batch_id, by=CLERK)
 
 
-MEASURES: tuple[Measure, ...] = (
-    Measure("make", 3, make),
-    Measure("lock", 2, lock),
+def build_bytes() -> None:
+    """The bytes of every packet, each stored with its hash in a transaction of its own, as the scheduler does."""
+    with acting_as(SYSTEM):
+        with transaction() as session:
+            waiting = _keys(session, "SELECT id FROM packets WHERE state = 'queued' AND :month IS NOT NULL")
+        for packet_id in waiting:
+            with transaction() as session:
+                composing.write_body(session, session.get_one(Packet, packet_id), agency.ENDPOINT)
+
+
+def hand_over() -> None:
+    """Every packet is sent and accepted, and its settlement waits in the inbox."""
+    with acting_as(SYSTEM):
+        while sending.send_next(agency.connect):
+            pass
+        with transaction() as session:
+            for message in agency.settlements(session):
+                inbox.keep(session, message, answer={})
+
+
+def apply_settlements() -> None:
+    """Every settlement message, each in its own transaction, as the scheduler does."""
+    with acting_as(SYSTEM):
+        while inbox.apply_next():
+            pass
+
+
+def lock_settlements() -> None:
+    """Chốt quyết toán: all settlements of the province at once."""
+    with acting_as(ACCOUNTANT), transaction() as session:
+        ids = _keys(session, f"SELECT id FROM settlements WHERE state = 'received' AND {OF_THE_MONTH}")
+        locking.lock_many(session, ids, by=ACCOUNTANT)
+
+
+def write_names() -> None:
+    """DVCT_02 of the province and month as a workbook."""
+    with acting_as(ACCOUNTANT):
+        request = Request("DVCT_02", PATH, MONTH, MONTH)
+        exporting.export(request, "xlsx", by=ACCOUNTANT, home=current_app.config["CHITRA"].home)
+
+
+def _keys(session: Session, sql: str) -> list[int]:
+    return list(session.execute(text(f"{sql} ORDER BY id"), {"month": MONTH}).scalars())
+
+
+STEPS: tuple[Step, ...] = (
+    Step("make_lists", make_lists, 3),
+    Step("lock_lists", lock_lists, 2),
+    Step("queue_packets", queue_packets),
+    Step("build_bytes", build_bytes, 4),
+    Step("hand_over", hand_over),
+    Step("apply_settlements", apply_settlements, 6),
+    Step("lock_settlements", lock_settlements, 6),
+    Step("dvct_02_xlsx", write_names, 8, limit_mb=150),
 )
-"""In the order of the month: each starts where the one before it ended."""
+"""In the order of the month."""
+
+PROOFS: dict[str, str] = {
+    "make_lists": f"SELECT sum(line_count) FROM payout_batches WHERE {OF_THE_MONTH}",
+    "lock_lists": f"SELECT sum(line_count) FROM payout_batches WHERE state = 'locked' AND {OF_THE_MONTH}",
+    "build_bytes": "SELECT sum(line_count) FROM packets WHERE body_sha256 IS NOT NULL AND state = 'queued'",
+    "apply_settlements": f"SELECT sum(sent_count) FROM settlements WHERE state = 'received' AND {OF_THE_MONTH}",
+    "lock_settlements": (
+        f"SELECT sum(paid_count + unpaid_count + recover_count) FROM settlements WHERE state = 'locked' AND {OF_THE_MONTH}"
+    ),
+}
+"""Measure -> SQL over the month that counts the lines it should have dealt with; a fast step that did nothing is caught."""
 
 
-def find(name: str) -> Any:
-    """The measure called `name`."""
-    return next(measure for measure in MEASURES if measure.name == name)
+def find(name: str) -> Step:
+    """The step called `name`."""
+    return next(step for step in STEPS if step.name == name)
