@@ -11,7 +11,7 @@ WORKERS ?= 2
 export PORT SANDBOX_PORT CHITRA_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset month test sure bench format lint types imports translations lock docs clean
+.PHONY: help setup demo demo-reset month test night sure bench format lint types imports translations lock docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ month: ## Set up, load a fresh demo, play one month without a browser; prints JS
 
 test: setup ## Run every test, with everything they need
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+night: setup ## Run every proof in its full form; takes hours
+	@CHITRA_NIGHT=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 sure: setup format-check lint types imports translations ## Everything CI runs
 	@rm -f .coverage .coverage.*
