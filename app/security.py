@@ -96,6 +96,7 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "LineHistoryView": reads(READERS),
     # --- Workbench, lists, packets, periods (app/screens/workbench.py, batches.py, making.py, packets.py, periods.py)
     "Home": {"can_list": READERS},
+    "SearchView": {"can_find": READERS},
     "BatchView": reads(READERS)
     | dict.fromkeys(("can_exclude", "remake", "send", "cancel"), frozenset({CLERK}))
     | dict.fromkeys(("lock", "unlock"), frozenset({SUPERVISOR}))

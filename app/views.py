@@ -18,6 +18,7 @@ from app.screens import (
     recoveries,
     registry,
     reports,
+    search,
     settings,
     settlement_records,
     settlements,
@@ -37,6 +38,7 @@ def register(appbuilder: Any) -> None:
     _paying(appbuilder)
     _settling(appbuilder)
     _reporting(appbuilder)
+    appbuilder.add_view_no_menu(search.SearchView)
     appbuilder.add_view(work.WorkView, "Công việc", label=_l("Công việc"))
 
 

@@ -15,7 +15,6 @@ from app.extensions import current_actor, transaction
 from app.models import (
     METHODS,
     PAYEE_KINDS,
-    AccessLog,
     Arrears,
     Beneficiary,
     Entitlement,
@@ -29,7 +28,7 @@ from app.screens.base import ReadOnlyView, SafeInterface, SafeModelView
 from app.screens.fields import BirthField, DecimalNumberField, NameField, Required
 from app.screens.forms import SafeForm
 from app.screens.lookups import COMMUNES, Lookup
-from app.services import registry
+from app.services import access, registry
 
 STATUSES = {
     "active": N_("Đang hưởng"),
@@ -244,16 +243,7 @@ class BeneficiaryView(SafeModelView):
         """A person's page; who looked at it is recorded (Luật 91/2025)."""
         item, actor = self._find(pk), current_actor()
         with transaction() as session:
-            session.add(
-                AccessLog(
-                    actor=actor.username,
-                    actor_id=actor.user_id,
-                    area_path=item.area_path,
-                    what="beneficiary",
-                    entity_id=item.id,
-                    row_count=1,
-                )
-            )
+            access.seen(session, "beneficiary", by=actor, area_path=item.area_path, entity_id=item.id)
         answer: ResponseReturnValue = super().show(pk)
         return answer
 

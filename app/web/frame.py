@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from flask import Flask
 
 MONTHS_BACK, MONTHS_AHEAD = 14, 2
-SEARCH_ENDPOINT = "SearchView.find"
-"""Where the search box of the header leads; there is no box while no such view is registered."""
-
 blueprint = Blueprint("frame", __name__)
 
 
@@ -125,8 +122,8 @@ class Frame:
 
     @property
     def search_url(self) -> str | None:
-        """Where the search box leads."""
-        return url_for(SEARCH_ENDPOINT) if SEARCH_ENDPOINT in current_app.view_functions else None
+        """Where the search box leads; an agency's staff have no registry and no reports to search."""
+        return url_for("SearchView.find") if self.actor.agency_id is None else None
 
     @property
     def address(self) -> str:
