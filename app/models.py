@@ -62,6 +62,8 @@ OUTCOMES = ("paid", "unpaid", "to_recover")
 FINDINGS = ("matched", "missing", "extra", "wrong_amount", "duplicate", "dispute")
 BUCKETS = ("owed", "with_agency", "paid", "unpaid", "carried", "stopped", "to_recover", "recovered")
 USER_CHANGES = ("created", "changed", "disabled", "enabled", "password_reset", "password_changed")
+CALL_VERBS = ("send", "ask", "recall", "fetch")
+CALL_OUTCOMES = ("received", "accepted", "rejected", "settled", "not_found", "refused", "not_sent", "unknown")
 REASON_CODES = (
     "ABSENT",
     "MOVED",
@@ -919,6 +921,38 @@ class Packet(Scoped, Model):
 
     def __str__(self) -> str:
         return self.code
+
+
+class AgencyCall(Scoped, Model):
+    """One call to an agency about a packet; append-only."""
+
+    __tablename__ = "agency_calls"
+    __table_args__ = (
+        one_of("verb", CALL_VERBS),
+        Index("ix_agency_calls_packet_id", "packet_id"),
+        {"comment": "Calls to agencies, each begun before the wire. Append-only"},
+    )
+    id: Mapped[int] = key()
+    packet_id: Mapped[int] = mapped_column(ForeignKey("packets.id"), nullable=False, comment="About which packet")
+    verb: Mapped[str] = words("send, ask, recall, fetch")
+    started_at: Mapped[datetime] = instant("When begun; committed before anything leaves", now=True)
+
+
+class AgencyAnswer(Scoped, Model):
+    """What came of a call; a call without one was cut off on our side. Append-only."""
+
+    __tablename__ = "agency_answers"
+    __table_args__ = (
+        one_of("outcome", CALL_OUTCOMES),
+        {"comment": "What came of calls to agencies; a call without a row was cut off on our side. Append-only"},
+    )
+    call_id: Mapped[int] = mapped_column(
+        ForeignKey("agency_calls.id"), primary_key=True, autoincrement=False, comment="To which call"
+    )
+    ended_at: Mapped[datetime] = instant("When recorded", now=True)
+    outcome: Mapped[str] = words("received, accepted, rejected, settled, not_found; refused, not_sent, unknown")
+    code: Mapped[str | None] = words("The agency's reason code, or a short word of ours", nullable=True)
+    excerpt: Mapped[str | None] = words("Beginning of what was answered, without personal data", nullable=True)
 
 
 # --- Settlements -------------------------------------------------------------------------------------------------

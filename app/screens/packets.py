@@ -21,7 +21,7 @@ from app.screens import batch_moves, persons
 from app.screens.actions import reason
 from app.screens.base import ReadOnlyView
 from app.screens.paths import ByPath
-from app.services import access, packets
+from app.services import access, calls, packets
 
 
 class PacketMoved(Stale):
@@ -78,6 +78,7 @@ class PacketView(ReadOnlyView):
             move_words=batch_moves.move_words,
             seen=_stamp(item),
             waiting=_waits_for_an_answer(item),
+            wire=calls.of_packet(session, item.id),
             recall=_recall_sentence(item) if actor.has(Role.CLERK, Role.SUPERVISOR) and self.may("can_recall") else "",
             may={"body": self.may("can_body") and item.body_sha256 is not None, "lists": actor.agency_id is None},
             **self._trail(item),

@@ -22,7 +22,7 @@ from app.extensions import transaction
 from app.models import Agency as AgencyRow
 from app.models import Packet
 from app.rules.actors import SYSTEM, Actor, agency_actor
-from app.services import answering, composing, packets, transitions
+from app.services import answering, calls, composing, packets, transitions
 
 LEASE_S = 300
 """Longer than a question and a sending with their deadlines together."""
@@ -50,6 +50,7 @@ class _Claimed:
     connection: Connection
     outgoing: OutgoingPacket
     agency: Actor
+    call_id: int
     reason: str = ""
 
 
@@ -76,18 +77,22 @@ def ask_next(connect: Connect) -> bool:
         if packet is None:
             return False
         connection, agency = _connection(session, packet, connect)
-        claimed = _Claimed(packet.id, connection, composing.question(packet, connection.endpoint), agency)
+        question = composing.question(packet, connection.endpoint)
+        claimed = _Claimed(packet.id, connection, question, agency, calls.begun(session, packet, "ask"))
     try:
         answer = connection.agency.ask(claimed.outgoing)
     except AgencyError as error:
         with transaction() as session:
+            calls.ended(session, claimed.call_id, error)
             _still_unknown(session, claimed.packet_id, error)
         return True
     if answer.kind != "not_found":
         with transaction() as session:
+            calls.ended(session, claimed.call_id, answer)
             _record(session, claimed, answer)
         return True
     with transaction() as session:
+        calls.ended(session, claimed.call_id, answer)
         again = _intend(session, packets.lock(session, claimed.packet_id), connect)
     if again is not None:
         _send(again)
@@ -106,7 +111,7 @@ def recall_next(connect: Connect) -> bool:
         connection, agency = _connection(session, packet, connect)
         reason = packet.recall_reason or ""
         outgoing = composing.recall(packet, connection.endpoint)
-        claimed = _Claimed(packet.id, connection, outgoing, agency, reason)
+        claimed = _Claimed(packet.id, connection, outgoing, agency, calls.begun(session, packet, "recall"), reason)
     _recall(claimed)
     return True
 
@@ -144,7 +149,8 @@ def _intend(session: Session, packet: Packet, connect: Connect) -> _Claimed | No
     transitions.move(session, "packet", packet.id, "claim", by=SYSTEM)
     packet.unknown_count += 1
     session.flush()
-    return _Claimed(packet.id, connection, composing.stored_packet(packet, connection.endpoint), agency)
+    outgoing = composing.stored_packet(packet, connection.endpoint)
+    return _Claimed(packet.id, connection, outgoing, agency, calls.begun(session, packet, "send"))
 
 
 def _connection(session: Session, packet: Packet, connect: Connect) -> tuple[Connection, Actor]:
@@ -158,16 +164,20 @@ def _send(claimed: _Claimed) -> None:
     except Refused as refusal:
         log.warning("packet_refused", extra={"packet": claimed.outgoing.code, "answer": refusal.code})
         with transaction() as session:
+            calls.ended(session, claimed.call_id, refusal)
             packet = packets.lock(session, claimed.packet_id)
             answering.refuse(session, packet, by=claimed.agency, because=refusal.text or refusal.code)
     except NotSent as error:
         with transaction() as session:
+            calls.ended(session, claimed.call_id, error)
             _not_sent(session, claimed.packet_id, error)
     except AgencyError as error:
         with transaction() as session:
+            calls.ended(session, claimed.call_id, error)
             _still_unknown(session, claimed.packet_id, error)
     else:
         with transaction() as session:
+            calls.ended(session, claimed.call_id, answer)
             _record(session, claimed, answer)
 
 
@@ -217,15 +227,17 @@ def _put_off(session: Session, packet_id: int, why: str, *, retry_after_s: int |
 def _recall(claimed: _Claimed) -> None:
     note = ""
     refused = False
+    said: Answer | AgencyError
     try:
-        answer = claimed.connection.agency.recall(claimed.outgoing, claimed.reason)
-        if answer.kind == "not_found":
-            note = answer.reason_message or answer.reason_code or "not_found"
+        said = claimed.connection.agency.recall(claimed.outgoing, claimed.reason)
+        if said.kind == "not_found":
+            note = said.reason_message or said.reason_code or "not_found"
     except Refused as error:
-        note, refused = error.text or error.code, True
+        said, note, refused = error, error.text or error.code, True
     except AgencyError as error:
-        note = str(error)
+        said, note = error, str(error)
     with transaction() as session:
+        calls.ended(session, claimed.call_id, said)
         packet = packets.lock(session, claimed.packet_id)
         if packet.state not in ("received", "accepted"):
             return
