@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.commands import accounts, database, demo
+from app.commands import accounts, agency, database, demo
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -13,5 +13,6 @@ if TYPE_CHECKING:
 def register(app: Flask) -> None:
     """Register every command."""
     app.cli.add_command(demo.demo_group)
+    app.cli.add_command(agency.agency_group)
     app.cli.add_command(database.load_reference)
     accounts.register(app)

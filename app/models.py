@@ -967,11 +967,20 @@ class InboxMessage(Model):
         UniqueConstraint("agency_id", "message_id"),
         Index("ix_inbox_waiting", "id", postgresql_where=text("outcome IS NULL")),
         Index("ix_inbox_transaction_id", "transaction_id"),
+        Index(
+            "uq_inbox_without_id", "agency_id", "body_sha256", unique=True, postgresql_where=text("message_id IS NULL")
+        ),
+        Index("ix_inbox_problem", "id", postgresql_where=text("problem IS NOT NULL")),
+        CheckConstraint("problem IS NULL OR outcome = 'failed'", name="problem_is_failed"),
+        CheckConstraint("message_id IS NOT NULL OR problem IS NOT NULL", name="id_or_problem"),
         {"comment": "Messages received: the row commits before the 2xx (promise P5)"},
     )
     id: Mapped[int] = key()
     agency_id: Mapped[int] = mapped_column(ForeignKey("agencies.id"), nullable=False, comment="Who signed it")
-    message_id: Mapped[str] = words("Its message_id; kept for good")
+    message_id: Mapped[str | None] = words(
+        "Its message_id; kept for good. Empty when it has none of its own: unreadable, or taken by other bytes",
+        nullable=True,
+    )
     action: Mapped[str] = words("Action of the envelope")
     transaction_id: Mapped[str | None] = words("The packet it speaks of", nullable=True)
     received_at: Mapped[datetime] = instant("When received", now=True)
@@ -980,6 +989,10 @@ class InboxMessage(Model):
     body: Mapped[bytes] = mapped_column(LargeBinary, nullable=False, deferred=True, comment="Raw bytes")
     body_sha256: Mapped[str] = words("SHA-256 of the bytes")
     answer: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, comment="What we answered; answered again")
+    answer_status: Mapped[int] = mapped_column(
+        SmallInteger, nullable=False, server_default=text("202"), comment="HTTP status of the answer"
+    )
+    problem: Mapped[str | None] = words("Code of the contract that the message breaks; never applied", nullable=True)
     attempts: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Times tried")
     lease_until: Mapped[datetime | None] = instant("Claimed by a scheduler until")
     outcome: Mapped[str | None] = words("applied, ignored, failed; empty while waiting", nullable=True)

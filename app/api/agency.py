@@ -25,9 +25,9 @@ from app.agency.messages import Ack, BadMessage, CallbackHead
 from app.agency.tokens import TOKEN_PATH, BearerInvalid, TokenOffice, TokenRefused
 from app.extensions import acting_as, csrf, transaction
 from app.jobs.table import US
-from app.models import Agency, InboxMessage
+from app.models import Agency
 from app.rules.actors import SYSTEM
-from app.services import inbox
+from app.services import broken_messages, inbox
 
 log = logging.getLogger(__name__)
 
@@ -141,27 +141,27 @@ def _agency(code: str) -> int | None:
 
 
 def _keep(action: str, proven: Proven) -> tuple[int, Answer]:
-    """Status and acknowledgement, once the message is committed. What breaks the contract is refused and not kept."""
+    """Status and acknowledgement, once the message is committed; what breaks the contract is kept and refused."""
     try:
         head = _head(proven)
     except BadMessage as bad:
-        log.warning("agency_message_refused", extra={"code": bad.code, "client": proven.agency})
-        return _refused(proven, bad)
+        return _keep_broken(action, proven, bad)
     message = inbox.Incoming(
         agency_id=proven.agency_id,
         message_id=head.message_id,
         action=action,
         transaction_id=head.transaction_id,
         body=proven.body,
-        headers={name: request.headers[name] for name in KEPT_HEADERS if name in request.headers},
+        headers=_kept_headers(),
         key_id=proven.key_id,
     )
     answer = _ack(messages.ACK, message_id=head.message_id, transaction_id=head.transaction_id)
     try:
         with acting_as(SYSTEM), transaction() as session:
-            return 202, inbox.keep(session, message, answer=answer).answer
+            kept = inbox.keep(session, message, answer=answer)
     except inbox.OtherBytes:
-        return 409, _other_bytes(head.message_id, head.transaction_id)
+        return _keep_broken(action, proven, _other_bytes())
+    return kept.status, kept.answer
 
 
 def _head(proven: Proven) -> CallbackHead:
@@ -174,26 +174,38 @@ def _head(proven: Proven) -> CallbackHead:
     return head
 
 
-def _refused(proven: Proven, bad: BadMessage) -> tuple[int, Answer]:
-    """NACK with the code; a message id that came before, with bytes that were fit, is told so first."""
+def _keep_broken(action: str, proven: Proven, bad: BadMessage) -> tuple[int, Answer]:
+    """NACK with the code, once the message is committed; a message id that belongs to other bytes is told so first."""
     message_id, transaction_id = messages.named_ids(proven.body)
-    same = (InboxMessage.agency_id == proven.agency_id, InboxMessage.message_id == message_id)
-    with acting_as(SYSTEM), transaction() as session:
-        known = session.scalar(select(InboxMessage.id).where(*same)) is not None
-    if known:
-        return 409, _other_bytes(message_id, transaction_id)
-    answer = _ack(messages.NACK, message_id=message_id, transaction_id=transaction_id, code=bad.code, text=bad.text)
-    return 400, answer
-
-
-def _other_bytes(message_id: str, transaction_id: str) -> Answer:
-    return _ack(
-        messages.NACK,
-        message_id=message_id,
-        transaction_id=transaction_id,
-        code=inbox.OtherBytes.code,
-        text="this message_id came before with other bytes",
+    message = broken_messages.Broken(
+        agency_id=proven.agency_id,
+        message_id=message_id or None,
+        action=action,
+        transaction_id=transaction_id or None,
+        body=proven.body,
+        headers=_kept_headers(),
+        key_id=proven.key_id,
+        problem=bad.code,
+        why=bad.text,
     )
+    answer = _ack(messages.NACK, message_id=message_id, transaction_id=transaction_id, code=bad.code, text=bad.text)
+    status = 409 if bad.code == inbox.OtherBytes.code else 400
+    try:
+        with acting_as(SYSTEM), transaction() as session:
+            kept = broken_messages.keep(session, message, answer=answer, status=status)
+    except inbox.OtherBytes:
+        return _keep_broken(action, proven, _other_bytes())
+    if bad.code != inbox.OtherBytes.code:
+        log.warning("agency_message_refused", extra={"code": bad.code, "client": proven.agency})
+    return kept.status, kept.answer
+
+
+def _other_bytes() -> BadMessage:
+    return BadMessage(inbox.OtherBytes.code, "this message_id came before with other bytes")
+
+
+def _kept_headers() -> dict[str, str]:
+    return {name: request.headers[name] for name in KEPT_HEADERS if name in request.headers}
 
 
 def _ack(status: str, *, message_id: str = "", transaction_id: str = "", code: str = "", text: str = "") -> Answer:

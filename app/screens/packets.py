@@ -22,6 +22,7 @@ from app.screens.actions import reason
 from app.screens.base import ReadOnlyView
 from app.screens.paths import ByPath
 from app.services import access, calls, packets
+from app.services.settlements import heard
 
 
 class PacketMoved(Stale):
@@ -74,6 +75,7 @@ class PacketView(ReadOnlyView):
             item=item,
             settlement=session.scalar(select(Settlement.id).where(Settlement.packet_id == item.id)),
             changes=changes,
+            heard=heard.about_packet(session, item),
             names=names,
             move_words=batch_moves.move_words,
             seen=_stamp(item),

@@ -57,10 +57,11 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The answer to give: ours of now, or the stored one when the same bytes came before."""
+    """The answer to give and its HTTP status: ours of now, or the stored one when the same bytes came before."""
 
     answer: dict[str, Any]
     is_new: bool
+    status: int = 202
 
 
 def keep(session: Session, message: Incoming, *, answer: Mapping[str, Any]) -> Kept:
@@ -92,14 +93,14 @@ def keep(session: Session, message: Incoming, *, answer: Mapping[str, Any]) -> K
     if added is not None:
         return Kept(dict(answer), is_new=True)
     before = session.execute(
-        select(InboxMessage.body_sha256, InboxMessage.answer).where(
+        select(InboxMessage.body_sha256, InboxMessage.answer, InboxMessage.answer_status).where(
             InboxMessage.agency_id == message.agency_id, InboxMessage.message_id == message.message_id
         )
     ).one()
     if before.body_sha256 != digest:
         log.warning("inbox_other_bytes", extra={"agency_id": message.agency_id, "message_id": message.message_id})
         raise OtherBytes(message_id=message.message_id)
-    return Kept(before.answer, is_new=False)
+    return Kept(before.answer, is_new=False, status=before.answer_status)
 
 
 def apply_waiting(limit: int = 100, *, go_on: Callable[[], bool] = lambda: True) -> int:

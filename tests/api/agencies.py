@@ -54,6 +54,14 @@ def kept() -> list[tuple[Any, ...]]:
     return rows("SELECT message_id, action, transaction_id, key_id, body, outcome FROM inbox ORDER BY id")
 
 
+def broken() -> list[tuple[Any, ...]]:
+    """Kept messages that break the contract: own id, problem, packet, bytes, outcome."""
+    found = rows(
+        "SELECT message_id, problem, transaction_id, body, outcome FROM inbox WHERE problem IS NOT NULL ORDER BY id"
+    )
+    return [(*row[:3], bytes(row[3]), row[4]) for row in found]
+
+
 def proven(agency: Agency, answer: Any) -> Ack:
     """The acknowledgement, whose signature is ours over exactly these bytes."""
     assert answer.mimetype == "application/json"

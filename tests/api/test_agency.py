@@ -19,7 +19,7 @@ from app.agency.messages import CallbackHead
 from app.rules.actors import Role
 from app.services import inbox
 from tests.accounts import people
-from tests.api.agencies import DISBURSE, STATUS, TOKEN, Agency, kept, proven, said, warnings
+from tests.api.agencies import DISBURSE, STATUS, TOKEN, Agency, broken, kept, proven, said, warnings
 from tests.api.answers import problem_of, rows
 
 # --- What is kept --------------------------------------------------------------------------------------------------
@@ -92,24 +92,30 @@ def test_the_same_message_at_the_same_moment_is_kept_once(vnpost: Agency) -> Non
     assert len(kept()) == 1
 
 
-def test_a_known_id_with_other_bytes_is_refused_and_raises_an_alarm(
+def test_a_known_id_with_other_bytes_is_refused_kept_beside_it_and_raises_an_alarm(
     vnpost: Agency, caplog: pytest.LogCaptureFixture
 ) -> None:
     vnpost.post(said(message_id="vnpost-3"))
-    before = kept()
-    answer = vnpost.post(said(message_id="vnpost-3", status="rjct"))
+    before, other = kept(), said(message_id="vnpost-3", status="rjct")
+    answer = vnpost.post(other)
     assert answer.status_code == 409
     ack = proven(vnpost, answer)
     assert (ack.status, ack.code, ack.in_reply_to) == ("NACK", "rjct.message_id.duplicate", "vnpost-3")
-    assert kept() == before
+    assert kept()[:1] == before
+    assert broken() == [(None, "rjct.message_id.duplicate", "CT-202611-00004-M-V1", other, "failed")]
     assert [record.msg for record in warnings(caplog)] == ["inbox_other_bytes"]
+    again = vnpost.post(other)
+    assert (again.status_code, again.data, len(kept())) == (409, answer.data, 2)
 
 
-def test_a_known_id_with_bytes_that_are_no_message_is_a_duplicate_too(vnpost: Agency) -> None:
+def test_a_known_id_with_bytes_that_are_no_message_is_a_duplicate_too(
+    vnpost: Agency, caplog: pytest.LogCaptureFixture
+) -> None:
     vnpost.post(said(message_id="vnpost-4"))
     bad = said(message_id="vnpost-4").replace(b'"pdng"', b'"done"')
     answer = vnpost.post(bad)
     assert (answer.status_code, proven(vnpost, answer).code) == (409, "rjct.message_id.duplicate")
+    assert [record.msg for record in warnings(caplog)] == ["inbox_other_bytes"]
 
 
 def test_the_same_id_of_another_agency_is_another_message(vnpost: Agency, partner: Callable[[str], Agency]) -> None:
@@ -202,27 +208,55 @@ CHANGES: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
 
 
 @pytest.mark.parametrize(("change", "code"), CHANGES)
-def test_a_signed_message_that_breaks_the_contract_is_refused_and_not_kept(
+def test_a_signed_message_that_breaks_the_contract_is_refused_and_kept_for_a_person(
     vnpost: Agency, caplog: pytest.LogCaptureFixture, change: Callable[[dict[str, Any]], Any], code: str
 ) -> None:
     message = json.loads(said())
     change(message)
-    answer = vnpost.post(json.dumps(message).encode())
+    body = json.dumps(message).encode()
+    answer = vnpost.post(body)
     assert answer.status_code == 400
     ack = proven(vnpost, answer)
     assert (ack.status, ack.code) == ("NACK", code)
-    assert kept() == []
+    ((_id, problem, _about, bytes_kept, outcome),) = broken()
+    assert (problem, bytes_kept, outcome) == (code, body, "failed")
     (line,) = warnings(caplog)
     assert (line.msg, line.code) == ("agency_message_refused", code)
+    again = vnpost.post(body)
+    assert (again.status_code, again.data, len(kept())) == (400, answer.data, 1)
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"null", b"[]", b"{", b"\xff", b'{"header":{},"header":{}}', b"[" * 100_000, b'{"a":' * 100_000]
 )
-def test_signed_bytes_that_are_no_message_are_refused(vnpost: Agency, body: bytes) -> None:
+def test_signed_bytes_that_are_no_message_are_refused_and_kept(vnpost: Agency, body: bytes) -> None:
     answer = vnpost.post(body)
     assert (answer.status_code, proven(vnpost, answer).status) == (400, "NACK")
-    assert kept() == []
+    assert [(row[0], row[3]) for row in broken()] == [(None, body)]
+    ((key_id, headers, note),) = rows("SELECT key_id, headers, note FROM inbox")
+    assert key_id == vnpost.theirs.signing_key().kid and "Signature" in headers and "hợp đồng kết nối" in note
+    inbox.apply_waiting()
+    assert rows("SELECT attempts, outcome FROM inbox") == [(0, "failed")]
+
+
+def test_a_broken_message_uses_up_its_id(vnpost: Agency) -> None:
+    bad = said(message_id="vnpost-5").replace(b'"pdng"', b'"done"')
+    assert vnpost.post(bad).status_code == 400
+    answer = vnpost.post(said(message_id="vnpost-5"))
+    assert (answer.status_code, proven(vnpost, answer).code) == (409, "rjct.message_id.duplicate")
+
+
+def test_a_message_ahead_of_our_clock_is_taken_when_the_time_has_come(vnpost: Agency) -> None:
+    with time_machine.travel(clock.wall() + timedelta(hours=1), tick=False):
+        early = said(message_id="vnpost-6")
+    assert vnpost.post(early).status_code == 400
+    with time_machine.travel(clock.wall() + timedelta(hours=1), tick=False):
+        vnpost.bearer = ""
+        assert vnpost.post(early).status_code == 202
+    assert rows("SELECT message_id, problem FROM inbox ORDER BY id") == [
+        (None, "rjct.message_ts.invalid"),
+        ("vnpost-6", None),
+    ]
 
 
 def test_other_addresses_and_methods_are_problems(vnpost: Agency) -> None:

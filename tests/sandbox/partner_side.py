@@ -184,7 +184,7 @@ def callback_place(partner: Partner) -> Iterator[CallbackPlace]:
         return tokens.issue(request.form.to_dict(), request.headers.get("Authorization"), now=partner.now())
 
     @site.post("/agency/on-disburse")
-    @site.post("/agency/txn/on-status")
+    @site.post("/agency/disburse/txn/on-status")
     def come() -> Response:
         tokens.check(request.headers.get("Authorization"), now=partner.now())
         place.came.append((request.path, request.get_data(), dict(request.headers)))

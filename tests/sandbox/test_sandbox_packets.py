@@ -191,7 +191,7 @@ def test_an_asynchronous_status_question_is_answered_by_callback(office: Sandbox
     assert messages.read_ack(partner.post(office, "/disburse/txn/status", body).body).status == ACK
     partner.post(office, "/disburse/txn/status", body)
     (out,) = office.due_callbacks()
-    assert out.path == "/txn/on-status"
+    assert out.path == "/disburse/txn/on-status"
     said = partner.read(out)
     assert (said.head.packet_state, said.head.in_reply_to) == ("received", "q-1")
 

@@ -11,6 +11,7 @@ from flask import Flask
 
 from app import clock
 from app.rules.actors import Role
+from app.services import broken_messages
 from tests import factories as make
 from tests import office, stages
 from tests.screens.desk import Desk, seen, text_of
@@ -45,6 +46,20 @@ def test_packets_are_listed_with_those_to_look_at_first(desk: Desk) -> None:
     shown = text_of(desk.signed_in(Role.SUPERVISOR).get(f"/packets/show/{packet_id}"))
     assert "Chưa rõ bưu điện đã nhận hay chưa" in shown and "timeout" in shown
     assert '<dialog id="recall"' not in shown
+
+
+def test_a_packet_shows_the_messages_about_it_also_one_that_breaks_the_contract(desk: Desk) -> None:
+    with desk.books() as session:
+        packet = office.accepted(session, people=2)
+        facts = {"agency_id": packet.agency_id, "transaction_id": packet.code, "headers": {}, "key_id": "k"}
+        unread = broken_messages.Broken(
+            **facts, message_id=None, action="on-disburse", body=b"{", problem="err.request.bad", why="not JSON"
+        )
+        broken_messages.keep(session, unread, answer={}, status=400)
+        packet_id = packet.id
+    page = text_of(desk.signed_in(Role.CLERK).get(f"/packets/show/{packet_id}"))
+    assert "Tiếp nhận gói tin" in page and "Đã ghi nhận" in page
+    assert "Tin không đọc được" in page and "Tin không đúng hợp đồng kết nối: not JSON (err.request.bad)" in page
 
 
 def test_a_packet_of_another_area_or_agency_does_not_exist(desk: Desk) -> None:

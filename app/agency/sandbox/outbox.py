@@ -13,7 +13,7 @@ from app.agency.sandbox.home import Config
 from app.agency.sandbox.knobs import happens, knob, share
 from app.agency.sandbox.store import Packet, Store
 
-ON_DISBURSE, ON_STATUS = "/on-disburse", "/txn/on-status"
+ON_DISBURSE, ON_STATUS = "/on-disburse", "/disburse/txn/on-status"
 QUEUED, DELIVERED, DROPPED = "queued", "delivered", "dropped"
 BY_THE_CLERK = "rjct.by_agency"
 REORDER_S = 3.0

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.agency import messages
 from app.agency.messages import BadMessage
-from app.models import Settlement
+from app.models import Packet, Settlement
 from app.rules.states import N_
 
 OUTCOMES: dict[str, str] = {
@@ -60,6 +60,11 @@ class Heard:
 
 def about(session: Session, settlement: Settlement, *, limit: int = 100) -> list[Heard]:
     """Messages about the settlement's packet, newest first; the settlement was found within the reader's scope."""
+    return about_packet(session, settlement.packet, limit=limit)
+
+
+def about_packet(session: Session, packet: Packet, *, limit: int = 100) -> list[Heard]:
+    """Messages about a packet, newest first, also those that break the contract; the reader's scope holds the packet."""
     rows = session.execute(
         text(
             "SELECT i.received_at, i.outcome, i.note, e.n,"
@@ -68,7 +73,7 @@ def about(session: Session, settlement: Settlement, *, limit: int = 100) -> list
             "       (SELECT count(*) AS n FROM settlement_entries e WHERE e.inbox_id = i.id) e"
             " WHERE i.transaction_id = :code AND i.agency_id = :agency ORDER BY i.id DESC LIMIT :limit"
         ),
-        {"code": settlement.packet.code, "agency": settlement.agency_id, "limit": limit},
+        {"code": packet.code, "agency": packet.agency_id, "limit": limit},
     )
     return [Heard(row.received_at, _what(row.body, row.n), row.n, row.outcome, row.note) for row in rows]
 
