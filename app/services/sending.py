@@ -227,6 +227,7 @@ def _put_off(session: Session, packet_id: int, why: str, *, retry_after_s: int |
 def _recall(claimed: _Claimed) -> None:
     note = ""
     refused = False
+    retry_after_s = None
     said: Answer | AgencyError
     try:
         said = claimed.connection.agency.recall(claimed.outgoing, claimed.reason)
@@ -235,14 +236,14 @@ def _recall(claimed: _Claimed) -> None:
     except Refused as error:
         said, note, refused = error, error.text or error.code, True
     except AgencyError as error:
-        said, note = error, str(error)
+        said, note, retry_after_s = error, str(error), error.retry_after_s
     with transaction() as session:
         calls.ended(session, claimed.call_id, said)
         packet = packets.lock(session, claimed.packet_id)
         if packet.state not in ("received", "accepted"):
             return
         if note and not refused:
-            _put_off(session, packet.id, note)
+            _put_off(session, packet.id, note, retry_after_s=retry_after_s)
             return
         packet.lease_until, packet.last_error = None, None
         packet.recall_delivered_at = clock.now()
