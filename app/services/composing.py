@@ -50,7 +50,7 @@ def recall(packet: Packet, endpoint: Endpoint) -> OutgoingPacket:
     assert packet.recall_asked_at is not None and packet.recall_reason is not None, packet.code
     head = PacketHead(
         transaction_id=packet.code,
-        message_id=f"{packet.code}-R{packet.recall_asked_at:%Y%m%d%H%M%S%f}",
+        message_id=recall_id(packet),
         message_ts=packet.recall_asked_at,
         sender_id=endpoint.sender_id,
         receiver_id=endpoint.receiver_id,
@@ -58,6 +58,11 @@ def recall(packet: Packet, endpoint: Endpoint) -> OutgoingPacket:
     )
     body = messages.recall(head, packet.recall_reason)
     return OutgoingPacket(packet.code, head.message_id, body, hashlib.sha256(body).hexdigest(), endpoint)
+
+
+def recall_id(packet: Packet) -> str:
+    """The message id of the request a person made last."""
+    return f"{packet.code}-R{packet.recall_asked_at:%Y%m%d%H%M%S%f}"
 
 
 def _head(session: Session, packet: Packet, endpoint: Endpoint) -> PacketHead:

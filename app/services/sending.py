@@ -240,7 +240,7 @@ def _recall(claimed: _Claimed) -> None:
     with transaction() as session:
         calls.ended(session, claimed.call_id, said)
         packet = packets.lock(session, claimed.packet_id)
-        if packet.state not in ("received", "accepted"):
+        if packet.state not in ("received", "accepted") or not _still_asked(packet, claimed):
             return
         if note and not refused:
             _put_off(session, packet.id, note, retry_after_s=retry_after_s)
@@ -248,3 +248,8 @@ def _recall(claimed: _Claimed) -> None:
         packet.lease_until, packet.last_error = None, None
         packet.recall_delivered_at = clock.now()
         packet.recall_answer = note or None
+
+
+def _still_asked(packet: Packet, claimed: _Claimed) -> bool:
+    """False when the agency's decision overtook its acknowledgement, or a person has asked anew since."""
+    return packet.recall_delivered_at is None and composing.recall_id(packet) == claimed.outgoing.message_id
