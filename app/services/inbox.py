@@ -29,6 +29,8 @@ from app.services.settlements import applying
 
 LEASE_S = 300
 ATTEMPTS = 5
+MESSAGES_BETWEEN_LOOKS = 20
+"""Messages after which tables may have grown so much that the planner must be told."""
 
 Outcome = tuple[str, str | None]
 """What became of a message, `applied` or `ignored`, and a note for a person."""
@@ -106,6 +108,9 @@ def keep(session: Session, message: Incoming, *, answer: Mapping[str, Any]) -> K
 def apply_waiting(limit: int = 100, *, go_on: Callable[[], bool] = lambda: True) -> int:
     """Apply waiting messages, oldest first, until none is due, `limit` is reached or `go_on` says stop; how many."""
     for done in range(limit):
+        if done % MESSAGES_BETWEEN_LOOKS == 0:
+            with transaction() as session:
+                statistics.refresh(session)
         if not go_on() or not apply_next():
             return done
     return limit
@@ -114,7 +119,6 @@ def apply_waiting(limit: int = 100, *, go_on: Callable[[], bool] = lambda: True)
 def apply_next() -> bool:
     """Apply one waiting message; False when none is due."""
     with transaction() as session:
-        statistics.refresh(session)
         claimed = session.execute(
             text(
                 "UPDATE inbox SET attempts = attempts + 1,"
