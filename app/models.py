@@ -734,13 +734,15 @@ class PayoutLine(Scoped, Model):
     )
     id: Mapped[int] = key()
     batch_id: Mapped[int] = mapped_column(
-        ForeignKey("payout_batches.id"), nullable=False, comment="The list it belongs to"
+        BigInteger, nullable=False, comment="The list it belongs to (trigger demand_parents)"
     )
     agency_id: Mapped[int | None] = mapped_column(Integer, comment="The list's agency, copied for row-level security")
     period_id: Mapped[int] = mapped_column(Integer, nullable=False, comment="The list's period, copied")
     no: Mapped[int] = mapped_column(Integer, nullable=False, comment="STT in the list")
     reference: Mapped[str] = words("Reference on the wire: yyyymm-<entitlement>, the same in every version")
-    entitlement_id: Mapped[int] = mapped_column(ForeignKey("entitlements.id"), nullable=False, comment="What is paid")
+    entitlement_id: Mapped[int] = mapped_column(
+        BigInteger, nullable=False, comment="What is paid (trigger demand_parents)"
+    )
     beneficiary_id: Mapped[int] = mapped_column(BigInteger, nullable=False, comment="Who is entitled")
     beneficiary_code: Mapped[str] = words("Code then")
     full_name: Mapped[str] = words("Name then")
@@ -775,7 +777,7 @@ class PayoutLine(Scoped, Model):
     result_reason: Mapped[str | None] = words("Reason code of the agency for an unpaid line", nullable=True)
     result_at: Mapped[datetime | None] = instant("When the result was written")
 
-    batch: Mapped[PayoutBatch] = relationship()
+    batch: Mapped[PayoutBatch] = relationship(primaryjoin="foreign(PayoutLine.batch_id) == PayoutBatch.id")
     beneficiary: Mapped[Beneficiary] = relationship(
         primaryjoin="foreign(PayoutLine.beneficiary_id) == Beneficiary.id", viewonly=True
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from app.extensions import acting_as, db, transaction
-from app.models import Area
+from app.models import Area, PayoutLine
 from app.rules.actors import NOBODY, SYSTEM, Actor, Role
+from tests import factories as make
 
 
 def clerk(path: str) -> Actor:
@@ -76,3 +77,32 @@ def test_a_failed_transaction_leaves_nothing(database: Flask) -> None:
             opened.execute(text("INSERT INTO periods (month) VALUES ('2026-11-01')"))
             raise RuntimeError
         assert db.session.execute(text("SELECT count(*) FROM periods")).scalar() == 0
+
+
+@pytest.mark.parametrize("column", ["entitlement_id", "batch_id"], ids=["without an entitlement", "without a list"])
+def test_a_line_without_its_parents_does_not_come_in(session: Session, column: str) -> None:
+    """No foreign key looks at each line: a trigger looks at all lines of a statement at once."""
+    make.made_list(session, people=1)
+    names = [c.name for c in PayoutLine.__table__.columns if c.name not in ("id", column)]
+    with pytest.raises(IntegrityError, match="has no list or no entitlement"), session.begin_nested():
+        session.execute(
+            text(
+                f"INSERT INTO payout_lines ({column}, {', '.join(names)}) SELECT 999999999, "
+                f"{', '.join('false' if name == 'live' else repr('x') if name == 'excluded_reason' else name for name in names)}"
+                " FROM payout_lines"
+            )
+        )
+
+
+@pytest.mark.parametrize("column", ["entitlement_id", "batch_id"])
+def test_a_line_keeps_its_parents(session: Session, column: str) -> None:
+    make.made_list(session, people=1)
+    with pytest.raises(DBAPIError, match="keeps its list and its entitlement"), session.begin_nested():
+        session.execute(text(f"UPDATE payout_lines SET {column} = {column} + 1"))
+
+
+@pytest.mark.parametrize("table", ["beneficiaries", "entitlements"])
+def test_nobody_is_ever_deleted_from_the_registry(session: Session, table: str) -> None:
+    make.made_list(session, people=1)
+    with pytest.raises(DBAPIError, match="are never deleted"), session.begin_nested():
+        session.execute(text(f"DELETE FROM {table}"))
