@@ -62,6 +62,18 @@ OUTCOMES = ("paid", "unpaid", "to_recover")
 FINDINGS = ("matched", "missing", "extra", "wrong_amount", "duplicate", "dispute")
 BUCKETS = ("owed", "with_agency", "paid", "unpaid", "carried", "stopped", "to_recover", "recovered")
 USER_CHANGES = ("created", "changed", "disabled", "enabled", "password_reset", "password_changed")
+FAULTS_FOR_A_PERSON = ("unknown_packet", "other_agency", "superseded", "after_lock")
+MESSAGE_FAULTS = (
+    *FAULTS_FOR_A_PERSON,
+    "unreadable_line",
+    "foreign_line",
+    "foreign_area",
+    "wrong_amount",
+    "duplicate_line",
+    "contradiction",
+    "wrong_totals",
+    "missing_part",
+)
 CALL_VERBS = ("send", "ask", "recall", "fetch")
 CALL_OUTCOMES = ("received", "accepted", "rejected", "settled", "not_found", "refused", "not_sent", "unknown")
 REASON_CODES = (
@@ -960,12 +972,12 @@ class AgencyAnswer(Scoped, Model):
 # --- Settlements -------------------------------------------------------------------------------------------------
 
 
-class InboxMessage(Model):
+class InboxMessage(Scoped, Model):
     """A verified message of an agency, exactly as it came, kept before it is answered."""
 
     __tablename__ = "inbox"
     __table_args__ = (
-        one_of("outcome", ("applied", "ignored", "failed"), nullable=True),
+        one_of("outcome", ("applied", "ignored", "failed", "held"), nullable=True),
         UniqueConstraint("agency_id", "message_id"),
         Index("ix_inbox_waiting", "id", postgresql_where=text("outcome IS NULL")),
         Index("ix_inbox_transaction_id", "transaction_id"),
@@ -975,6 +987,10 @@ class InboxMessage(Model):
         Index("ix_inbox_problem", "id", postgresql_where=text("problem IS NOT NULL")),
         CheckConstraint("problem IS NULL OR outcome = 'failed'", name="problem_is_failed"),
         CheckConstraint("message_id IS NOT NULL OR problem IS NOT NULL", name="id_or_problem"),
+        Index("ix_inbox_area_path_id", "area_path", "id"),
+        Index("ix_inbox_held", "transaction_id", postgresql_where=text("outcome = 'held'")),
+        Index("ix_inbox_failed", "id", postgresql_where=text("outcome = 'failed'")),
+        CheckConstraint("(released_at IS NULL) = (release_reason IS NULL)", name="released_for_a_reason"),
         {"comment": "Messages received: the row commits before the 2xx (promise P5)"},
     )
     id: Mapped[int] = key()
@@ -997,9 +1013,66 @@ class InboxMessage(Model):
     problem: Mapped[str | None] = words("Code of the contract that the message breaks; never applied", nullable=True)
     attempts: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Times tried")
     lease_until: Mapped[datetime | None] = instant("Claimed by a scheduler until")
-    outcome: Mapped[str | None] = words("applied, ignored, failed; empty while waiting", nullable=True)
+    outcome: Mapped[str | None] = words("applied, ignored, failed, held; empty while waiting", nullable=True)
     note: Mapped[str | None] = words("Why ignored or failed", nullable=True)
     applied_at: Mapped[datetime | None] = instant("When dealt with")
+    released_at: Mapped[datetime | None] = instant("When a person let a held message through")
+    released_by: Mapped[str | None] = words("Who let it through", nullable=True)
+    release_reason: Mapped[str | None] = words("Why", nullable=True)
+
+    agency: Mapped[Agency] = relationship()
+
+    def __str__(self) -> str:
+        return self.message_id or self.body_sha256[:12]
+
+
+class MessageFault(Scoped, Model):
+    """One thing wrong with a message, or with a line of it; append-only."""
+
+    __tablename__ = "message_faults"
+    __table_args__ = (
+        one_of("code", MESSAGE_FAULTS),
+        Index("ix_message_faults_inbox_id", "inbox_id"),
+        Index("ix_message_faults_settlement_id", "settlement_id", "id"),
+        Index(
+            "ix_message_faults_for_a_person",
+            "area_path",
+            postgresql_where=text("code IN ({})".format(", ".join(f"'{one}'" for one in FAULTS_FOR_A_PERSON))),
+        ),
+        {"comment": "What was wrong with messages, line by line; the rest of each was applied. Append-only"},
+    )
+    id: Mapped[int] = key()
+    inbox_id: Mapped[int] = mapped_column(ForeignKey("inbox.id"), nullable=False, comment="In which message")
+    agency_id: Mapped[int] = mapped_column(
+        Integer, nullable=False, comment="Whose message, copied for row-level security"
+    )
+    settlement_id: Mapped[int | None] = mapped_column(BigInteger, comment="Of which settlement, when there is one")
+    position: Mapped[int | None] = mapped_column(Integer, comment="Line of the message, from 1; empty for the whole")
+    reference: Mapped[str | None] = words("The line's reference, as far as it could be read", nullable=True)
+    code: Mapped[str] = words("Which fault: see app/services/settlements/faults.py")
+    facts: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, nullable=False, server_default=text("'{}'"), comment="Amounts, codes and counts; nobody's name"
+    )
+    at: Mapped[datetime] = instant("When found", now=True)
+
+
+class Acknowledgement(Scoped, Model):
+    """Somebody has looked at a message or a packet and put it aside, for a reason; append-only."""
+
+    __tablename__ = "acknowledgements"
+    __table_args__ = (
+        one_of("subject", ("message", "packet")),
+        Index("ix_acknowledgements_subject_entity_id", "subject", "entity_id"),
+        {"comment": "What people have looked at and put aside, each for a reason. Append-only"},
+    )
+    id: Mapped[int] = key()
+    subject: Mapped[str] = words("message or packet")
+    entity_id: Mapped[int] = mapped_column(BigInteger, nullable=False, comment="Key of the thing in its table")
+    actor: Mapped[str] = words("User name")
+    actor_id: Mapped[int | None] = mapped_column(Integer, comment="User")
+    reason: Mapped[str] = words("What they found or decided")
+    until: Mapped[datetime | None] = instant("Looked at until then; empty for good")
+    at: Mapped[datetime] = instant("When", now=True)
 
 
 class Settlement(Scoped, Model):

@@ -17,7 +17,9 @@ from app.models import (
     AppUser,
     Area,
     DeadlineExtension,
+    InboxMessage,
     Inherited,
+    MessageFault,
     Packet,
     PayoutBatch,
     PayoutLine,
@@ -29,7 +31,7 @@ from app.models import (
 )
 from app.rules.actors import ROOT_PATH, Actor
 
-OF_AN_AGENCY = (PayoutBatch, PayoutLine, Packet, Settlement, SettlementRecord)
+OF_AN_AGENCY = (PayoutBatch, PayoutLine, Packet, Settlement, SettlementRecord, InboxMessage, MessageFault)
 """What an agency's user may see of its own agency; of everything else of an area it sees nothing."""
 
 
@@ -44,7 +46,6 @@ REFERENCE: Mapping[str, str] = {
 """Table -> what it holds that everybody may read. Who may change it is in the permission table."""
 
 INTERNAL: Mapping[str, str] = {
-    "inbox": "messages of agencies, read by the jobs",
     "job_runs": "last run of each sweep, read by the health page",
     "sign_in_attempts": "keyed hashes, read while signing in",
     "ab_role": "names of roles",

@@ -112,6 +112,8 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
         "can_decide": frozenset({CLERK, ACCOUNTANT}),
         "can_decide_missing": frozenset({CLERK, ACCOUNTANT}),
         "can_extend": OFFICE | {AGENCY_USER},
+        "can_let_through": frozenset({ACCOUNTANT, SUPERVISOR}),
+        "can_decline": frozenset({ACCOUNTANT, SUPERVISOR}),
         "can_minutes": READERS,
         "can_workbook": READERS,
     },

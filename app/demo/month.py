@@ -25,7 +25,7 @@ from app.rules.dates import add_months
 from app.services import extensions, packets, periods
 from app.services.batches import approval, making
 from app.services.batches.making import ListRequest, NobodyEligible
-from app.services.settlements import locking
+from app.services.settlements import holding, locking
 from config import Settings
 
 SEED = 1
@@ -34,6 +34,8 @@ PLANNED = ("unpaid:ABSENT", "recover", "unpaid:NO_CONTACT")
 RETURNED_BECAUSE = "Đề nghị kiểm tra lại họ tên người nhận ở dòng 1"
 UNLOCKED_BECAUSE = "Bưu điện trả lại: kiểm tra và lập lại"
 EXTENDED_BY_DAYS, EXTENDED_BECAUSE = 3, "Mưa lũ, chưa chi trả xong tại các buôn xa"
+
+LATE_BECAUSE = "Bưu điện báo chậm vì mưa lũ; đã đối chiếu với bảng kê giấy"
 
 Summary = dict[str, Any]
 
@@ -168,7 +170,9 @@ def _play(post: Post, commune: _Commune, drafts: dict[str, int]) -> Summary:
     for code in codes.values():
         post.desk(POST).pay(code)
         post.desk(POST).settle(code)
-    post.wait("the settlements are here", lambda: _states("settlements", batch_ids) == {"received"})
+    post.wait("the settlements are here", lambda: _unheard(batch_ids) == 0)
+    _let_through(commune, batch_ids)
+    post.wait("the settlements are applied", lambda: _states("settlements", batch_ids) == {"received"})
     return _conclude(commune, main, batch_ids)
 
 
@@ -188,6 +192,29 @@ def _extend(post: Post, commune: _Commune, batch_id: int, code: str) -> None:
     assert asked is not None, code
     with transaction() as session:
         extensions.grant(session, asked, by=commune.staff.supervisor)
+
+
+def _unheard(batch_ids: list[int]) -> int:
+    """Settlements of which not every part has come; parts held because they came late have come."""
+    with transaction() as session:
+        return int(
+            session.execute(
+                text(
+                    "SELECT count(*) FROM settlements s JOIN packets p ON p.id = s.packet_id"
+                    " WHERE s.batch_id = ANY(:ids) AND s.state IN ('waiting', 'partial') AND NOT EXISTS ("
+                    "   SELECT 1 FROM inbox i WHERE i.transaction_id = p.code AND i.outcome = 'held')"
+                ),
+                {"ids": batch_ids},
+            ).scalar_one()
+        )
+
+
+def _let_through(commune: _Commune, batch_ids: list[int]) -> None:
+    """Late in a month the cut-off has passed: the accountant lets the settlements count all the same."""
+    with transaction() as session:
+        for settlement_id in settlements_of(session, batch_ids):
+            if holding.count(session, settlement_id):
+                holding.let_through(session, settlement_id, by=commune.staff.accountant, because=LATE_BECAUSE)
 
 
 def _conclude(commune: _Commune, main: int, batch_ids: list[int]) -> Summary:

@@ -20,7 +20,7 @@ from app.rules import deadlines, names
 from app.rules.problems import UnreadableError
 from app.rules.states import MACHINES
 from app.screens.fields import said
-from app.services.settlements import arithmetic, heard, lines
+from app.services.settlements import arithmetic, faults, heard, holding, lines
 from app.services.settlements.arithmetic import Figures, Tally
 from app.services.settlements.saying import DECISIONS, FINDINGS, REASONS, STANDING_TONES, STANDINGS
 from app.web.words import tag, thousands, vnd
@@ -75,6 +75,8 @@ class SettlementPage:
     messages: Sequence[heard.Heard]
     extensions: Sequence[DeadlineExtension]
     history: Sequence[StateChange]
+    held: int
+    faults: Sequence[faults.Fault]
 
     @property
     def is_open(self) -> bool:
@@ -169,6 +171,8 @@ def of(session: Session, item: Settlement) -> SettlementPage:
         messages=heard.about(session, item),
         extensions=sorted(item.extensions, key=lambda one: one.id),
         history=_history(session, item),
+        held=holding.count(session, item.id),
+        faults=faults.of_settlement(session, item.id),
     )
 
 
@@ -253,6 +257,32 @@ def reason_words(code: str | None) -> str:
 def finding_words(code: str) -> str:
     """A finding in words."""
     return str(gettext(FINDINGS[code]))
+
+
+def fault_words(fault: faults.Fault) -> str:
+    """A fault with its amounts, as one sentence."""
+    facts, said = fault.facts, str(gettext(fault.words))
+    if fault.code == "wrong_amount":
+        details = _("báo %(said)s, đã gửi %(sent)s", said=vnd(facts["said_vnd"]), sent=vnd(facts["sent_vnd"]))
+    elif fault.code in ("foreign_line", "foreign_area"):
+        details = _("báo “%(what)s”, %(said)s", what=outcome_words(facts["outcome"]), said=vnd(facts["said_vnd"]))
+    elif fault.code == "contradiction":
+        details = _(
+            "trước báo “%(before)s”, nay báo “%(now)s”",
+            before=outcome_words(facts["before"]),
+            now=outcome_words(facts["outcome"]),
+        )
+    elif fault.code == "missing_part":
+        details = _("thiếu %(parts)s trong %(of)s phần", parts=", ".join(map(str, facts["missing"])), of=facts["parts"])
+    elif fault.code == "after_lock":
+        details = _("%(count)s dòng khác", count=thousands(facts["differing"]))
+    elif fault.code == "superseded" and facts["paid_lines"]:
+        details = _(
+            "báo đã trả %(count)s dòng, %(vnd)s", count=thousands(facts["paid_lines"]), vnd=vnd(facts["paid_vnd"])
+        )
+    else:
+        details = facts.get("report") or facts.get("code") or ""
+    return f"{said}: {details}" if details else said
 
 
 def outcome_words(code: str | None) -> str:

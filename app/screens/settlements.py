@@ -32,13 +32,14 @@ from app.screens.forms import SafeForm
 from app.screens.paths import ByPath
 from app.screens.settlement_page import OPEN
 from app.services import access, extensions
-from app.services.settlements import arithmetic, deciding, lines, locking
+from app.services.settlements import arithmetic, deciding, holding, lines, locking
 from app.services.settlements.arithmetic import Figures, Tally
 from app.services.settlements.saying import DECISIONS
 from app.web.frame import current_month, way_back
 from app.web.words import dmy, month, relative_days, thousands, vnd
 
 FIGURES = ("sent", "paid", "unpaid", "recover")
+MAY = ("lock", "decide", "extend", "minutes", "workbook", "let_through", "decline")
 LONGEST_EXTENSION_REASON = 1000
 MOST_NAMED = 5_000
 """Names printed in one biên bản."""
@@ -191,7 +192,7 @@ class SettlementView(ReadOnlyView):
             page=page,
             words=settlement_page,
             decisions=DECISIONS,
-            may={name: self.may(f"can_{name}") for name in ("lock", "decide", "extend", "minutes", "workbook")},
+            may={name: self.may(f"can_{name}") for name in MAY},
             **self._trail(item),
         )
         _record_view("settlement", item, len(page.lines))
@@ -210,6 +211,26 @@ class SettlementView(ReadOnlyView):
                 raise FiguresMoved(now=written)
             code = item.packet.code
         flash(_("Đã chốt quyết toán %(code)s: %(figures)s.", code=code, figures=written), "success")
+        return redirect(url_for("SettlementView.show", pk=pk), 303)
+
+    @expose("/let-through/<pk>", methods=["POST"])
+    @has_access
+    def let_through(self, pk: str) -> ResponseReturnValue:
+        """Apply what came after the deadline all the same."""
+        item, why = self._find(pk), reason()
+        with transaction() as session:
+            count = holding.let_through(session, item.id, by=current_actor(), because=why)
+        flash(_("Đã cho ghi nhận %(count)s tin đến sau hạn; số liệu được cập nhật ngay.", count=count), "success")
+        return redirect(url_for("SettlementView.show", pk=pk), 303)
+
+    @expose("/decline/<pk>", methods=["POST"])
+    @has_access
+    def decline(self, pk: str) -> ResponseReturnValue:
+        """Leave what came after the deadline out for good."""
+        item, why = self._find(pk), reason()
+        with transaction() as session:
+            count = holding.decline(session, item.id, by=current_actor(), because=why)
+        flash(_("Không ghi nhận %(count)s tin đến sau hạn. Tin vẫn được lưu.", count=count), "success")
         return redirect(url_for("SettlementView.show", pk=pk), 303)
 
     @expose("/decide/<pk>", methods=["POST"])

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.models import InboxMessage
-from app.services.inbox import Kept, OtherBytes
+from app.rules.actors import ROOT_PATH
+from app.services.inbox import WHOSE, Kept, OtherBytes, area_code
 
 OF_THIS_DELIVERY = frozenset({"rjct.message_ts.invalid", "err.sender_id.invalid", "err.receiver_id.invalid"})
 """What may be right when the same bytes come again: such a message does not use up its message id."""
@@ -24,9 +25,9 @@ log = logging.getLogger(__name__)
 
 _KEEP = text(
     "INSERT INTO inbox (agency_id, message_id, action, transaction_id, received_at, headers, key_id, body, body_sha256,"
-    " answer, answer_status, problem, outcome, note, applied_at)"
+    " answer, answer_status, problem, outcome, note, applied_at, area_path)"
     " VALUES (:agency_id, :message_id, :action, :transaction_id, :now, CAST(:headers AS jsonb), :key_id, :body, :sha256,"
-    " CAST(:answer AS jsonb), :status, :problem, 'failed', :note, :now) ON CONFLICT DO NOTHING RETURNING id"
+    f" CAST(:answer AS jsonb), :status, :problem, 'failed', :note, :now, {WHOSE}) ON CONFLICT DO NOTHING RETURNING id"
 )
 
 
@@ -72,6 +73,8 @@ def keep(session: Session, message: Broken, *, answer: Mapping[str, Any], status
             "sha256": digest,
             "answer": json.dumps(dict(answer)),
             "status": status,
+            "area_code": area_code(message.transaction_id or ""),
+            "root": ROOT_PATH,
             "problem": message.problem,
             "note": _("Tin không đúng hợp đồng kết nối: %(why)s (%(code)s).", why=message.why, code=message.problem),
         },

@@ -13,6 +13,7 @@ from app.models import DeadlineExtension, Settlement
 from app.rules import deadlines
 from app.rules.actors import Actor, Role
 from app.services import transitions
+from app.services.settlements import holding
 
 MAY_ASK = (Role.CLERK, Role.ACCOUNTANT, Role.SUPERVISOR, Role.AGENCY_USER, Role.AGENCY)
 LONGEST_REASON = 2_000
@@ -78,7 +79,7 @@ def ask(session: Session, settlement_id: int, *, days: int, reason: str, asked_b
 
 
 def grant(session: Session, extension_id: int, *, by: Actor, note: str | None = None) -> DeadlineExtension:
-    """Đồng ý gia hạn, while all granted days together stay under 20.
+    """Đồng ý gia hạn, while all granted days together stay under 20; what came in time by it is let through.
 
     The settlement's row is held, so that two grants at once cannot pass the limit together. Raises OwnRequest,
     TooLong, SettlementOver, NotFound, and what `transitions.move` raises.
@@ -90,7 +91,9 @@ def grant(session: Session, extension_id: int, *, by: Actor, note: str | None = 
     if asked.state == "asked":
         _refuse_too_long(session, asked.settlement_id, asked.days)
     transitions.move(session, "extension", extension_id, "grant", by=by, because=note, facts={"days": asked.days})
-    return _decided(session, asked, by, note)
+    decided = _decided(session, asked, by, note)
+    holding.let_through_in_time(session, asked.settlement_id, due_on(session, asked.settlement_id), by=by)
+    return decided
 
 
 def refuse(session: Session, extension_id: int, *, by: Actor, because: str) -> DeadlineExtension:

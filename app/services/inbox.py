@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,9 +24,9 @@ from app.agency.messages import BadMessage, Callback
 from app.errors import ChitraError, RuleBroken
 from app.extensions import transaction
 from app.models import Agency, InboxMessage, Packet, Settlement
-from app.rules.actors import Actor, agency_actor
+from app.rules.actors import ROOT_PATH, Actor, agency_actor
 from app.services import answering, extensions, statistics
-from app.services.settlements import applying
+from app.services.settlements import applying, faults, holding
 
 LEASE_S = 300
 ATTEMPTS = 5
@@ -33,7 +34,17 @@ MESSAGES_BETWEEN_LOOKS = 20
 """Messages after which tables may have grown so much that the planner must be told."""
 
 Outcome = tuple[str, str | None]
-"""What became of a message, `applied` or `ignored`, and a note for a person."""
+"""What became of a message, `applied`, `ignored` or `held`, and a note for a person."""
+
+GIVEN_BACK = ("rejected", "refused", "withdrawn")
+"""States of a packet that nothing said later brings back."""
+
+_CODE = re.compile(r"CT-[0-9]{6}-([0-9]{2,5})-")
+WHOSE = (
+    "coalesce((SELECT area_path FROM packets WHERE code = :transaction_id),"
+    " (SELECT path FROM areas WHERE code = :area_code), :root)"
+)
+"""SQL: the area a message concerns, for those who may read it: its packet's, else the one its packet's code names."""
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +87,13 @@ def keep(session: Session, message: Incoming, *, answer: Mapping[str, Any]) -> K
     added = session.execute(
         text(
             "INSERT INTO inbox (agency_id, message_id, action, transaction_id, received_at, headers, key_id, body, body_sha256,"
-            " answer) VALUES (:agency_id, :message_id, :action, :transaction_id, :now, CAST(:headers AS jsonb), :key_id,"
-            " :body, :sha256, CAST(:answer AS jsonb)) ON CONFLICT (agency_id, message_id) DO NOTHING RETURNING id"
+            " answer, area_path) VALUES (:agency_id, :message_id, :action, :transaction_id, :now, CAST(:headers AS jsonb),"
+            f" :key_id, :body, :sha256, CAST(:answer AS jsonb), {WHOSE})"
+            " ON CONFLICT (agency_id, message_id) DO NOTHING RETURNING id"
         ),
         {
+            "area_code": area_code(message.transaction_id or ""),
+            "root": ROOT_PATH,
             "agency_id": message.agency_id,
             "message_id": message.message_id,
             "action": message.action,
@@ -103,6 +117,11 @@ def keep(session: Session, message: Incoming, *, answer: Mapping[str, Any]) -> K
         log.warning("inbox_other_bytes", extra={"agency_id": message.agency_id, "message_id": message.message_id})
         raise OtherBytes(message_id=message.message_id)
     return Kept(before.answer, is_new=False, status=before.answer_status)
+
+
+def area_code(transaction_id: str) -> str:
+    found = _CODE.match(transaction_id)
+    return found[1] if found else ""
 
 
 def apply_waiting(limit: int = 100, *, go_on: Callable[[], bool] = lambda: True) -> int:
@@ -187,8 +206,12 @@ def _apply(session: Session, row: InboxMessage) -> Outcome:
         .execution_options(populate_existing=True)
     ).one_or_none()
     if packet is None or head.sender_id != agency.code:
+        known = session.scalar(select(Packet.id).where(Packet.code == head.transaction_id)) is not None
+        faults.note(session, row, "other_agency" if known else "unknown_packet", **_about(callback))
         return _ignored(_("Không có gói tin %(code)s của %(agency)s.", agency=agency.name, code=head.transaction_id))
     by = agency_actor(agency.code)
+    if packet.state in GIVEN_BACK and head.meaning in ("accepted", "settled", "extension_asked"):
+        faults.note(session, row, "superseded", state=packet.state, **_about(callback))
     if head.meaning == "not_found":
         return _ignored(_("%(agency)s chưa biết gói tin %(code)s.", agency=agency.name, code=packet.code))
     if head.meaning == "rejected":
@@ -204,7 +227,13 @@ def _apply(session: Session, row: InboxMessage) -> Outcome:
         return _acted(accepted)
     if head.meaning == "extension_asked":
         return _ask_extension(session, packet, callback, by)
-    return _settle(session, packet, row.id, callback, by)
+    return _settle(session, packet, row, callback, by)
+
+
+def _about(callback: Callback) -> dict[str, Any]:
+    """What a message that changes nothing was about, for the person who looks at it."""
+    handed_out = [line.amount_vnd for line in callback.lines if line.outcome != messages.UNPAID]
+    return {"meaning": callback.head.meaning, "paid_lines": len(handed_out), "paid_vnd": sum(handed_out)}
 
 
 def _acted(why_not: str | None) -> Outcome:
@@ -215,11 +244,14 @@ def _ignored(why: Any) -> Outcome:
     return "ignored", str(why)
 
 
-def _settle(session: Session, packet: Packet, inbox_id: int, callback: Callback, by: Actor) -> Outcome:
+def _settle(session: Session, packet: Packet, row: InboxMessage, callback: Callback, by: Actor) -> Outcome:
     part = callback.head.settlement
     if part is None or part.part == 0:
         return _ignored(_("Tin quyết toán không có dòng nào."))
     if packet.state == "settled":
+        differing = faults.differing(session, packet.batch_id, callback.lines)
+        if differing:
+            faults.note(session, row, "after_lock", differing=differing, **_about(callback))
         return _ignored(
             _("Quyết toán của gói tin %(code)s đã chốt; tin đến sau không làm thay đổi gì.", code=packet.code)
         )
@@ -231,7 +263,13 @@ def _settle(session: Session, packet: Packet, inbox_id: int, callback: Callback,
                 count=sum(line.outcome != messages.UNPAID for line in callback.lines),
             )
         )
-    return "applied", applying.apply(session, packet.id, inbox_id, callback, by=by)
+    # Held while the deadline is read: an extension granted meanwhile either counts or finds this message held.
+    of_packet = select(Settlement.id).where(Settlement.packet_id == packet.id).with_for_update()
+    settlement_id = session.scalars(of_packet).one()
+    late = holding.why_held(row.received_at, extensions.due_on(session, settlement_id))
+    if late is not None and row.released_at is None:
+        return "held", late
+    return "applied", applying.apply(session, packet.id, row.id, callback, by=by)
 
 
 def _keep_recall_no(packet: Packet, callback: Callback) -> Outcome:

@@ -328,13 +328,6 @@ def test_unreadable_lines_are_named_and_the_rest_is_applied(session: Session) ->
     assert not found.reports[0].consistent
 
 
-def test_a_settlement_after_the_deadline_is_applied_and_said_to_be_late(session: Session) -> None:
-    packet = office.accepted(session, people=1)
-    with clock.at(date(2026, 11, 26)):
-        said = office.settle(session, packet, "paid")[0]
-    assert (said.outcome, said.note) == ("applied", "Quyết toán đến sau hạn 25/11/2026.")
-
-
 def test_two_messages_with_different_parts_under_the_same_number_contradict_each_other(session: Session) -> None:
     packet = office.accepted(session, people=2)
     lines = office.results(office.lines_of(session, packet), "paid")

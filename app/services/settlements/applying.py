@@ -16,10 +16,9 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.agency.messages import RECOVER, Callback, ControlTotals, LineFault, LineStatus
 from app.models import REASON_CODES, Settlement
-from app.rules import dates
 from app.rules.actors import Actor
-from app.services import extensions, transitions
-from app.services.settlements import reports
+from app.services import transitions
+from app.services.settlements import faults, reports
 
 FAULTS_SHOWN = 5
 
@@ -92,17 +91,22 @@ def apply(session: Session, packet_id: int, inbox_id: int, callback: Callback, *
     part = callback.head.settlement
     assert part is not None and part.part > 0, "inbox looked"
     _keep(session, settlement, inbox_id, callback.lines)
-    reopened = _merge(session, settlement, [line.reference for line in callback.lines])
+    reopened = _merge(session, settlement, inbox_id, callback)
     said = ControlTotals.of(callback.lines)
+    before = reports.read(settlement.reported)
     settlement.reported = reports.add(settlement.reported, part, said, len(callback.faults))
-    leading = reports.read(settlement.reported)[-1]
+    after = reports.read(settlement.reported)
+    for report in after:
+        if report.complete and report.announced != report.said and report not in before:
+            faults.of_totals(session, settlement, inbox_id, report)
+    leading = after[-1]
     settlement.parts_expected, settlement.parts_received = leading.parts_expected, leading.parts_received
     settlement.last_message_at = clock.now()
     session.flush()
     if leading.complete:
         session.execute(_MISSING, _facts(settlement))
     _move(session, settlement, complete=leading.complete, by=by)
-    notes = [_late(session, settlement), *_faults(callback.faults), _asked_again(reopened)]
+    notes = [*_faults(callback.faults), _asked_again(reopened)]
     return " ".join(note for note in notes if note) or None
 
 
@@ -140,20 +144,19 @@ def _keep(session: Session, settlement: Settlement, inbox_id: int, lines: Sequen
     )
 
 
-def _merge(session: Session, settlement: Settlement, references: list[str]) -> list[str]:
-    """References whose decision has to be made again.
+def _merge(session: Session, settlement: Settlement, inbox_id: int, callback: Callback) -> list[str]:
+    """References whose decision has to be made again; the faults of the lines are noted on the way.
 
     Our own references end in the entitlement's key, so that only the lines spoken of are read and not the whole list.
     """
-    ours = [_OURS.fullmatch(reference) for reference in references]
-    facts = _facts(settlement) | {
-        "references": references,
-        "entitlements": [int(found[1]) for found in ours if found],
-        "codes": list(REASON_CODES),
-    }
+    references = [line.reference for line in callback.lines]
+    named = [_OURS.fullmatch(reference) for reference in references]
+    ours = [int(found[1]) for found in named if found]
+    facts = _facts(settlement) | {"references": references, "entitlements": ours, "codes": list(REASON_CODES)}
     # To the planner a new settlement has one row at most, and nested loops over 5.000 lines are slow: hash instead.
     session.execute(text("SET LOCAL enable_nestloop = off"))
     decided = list(session.execute(_MERGE, facts).scalars())
+    faults.of_lines(session, settlement, inbox_id, callback, ours)
     session.execute(text("SET LOCAL enable_nestloop = on"))
     return sorted(session.execute(_REOPEN, {"ids": decided}).scalars()) if decided else []
 
@@ -163,13 +166,6 @@ def _move(session: Session, settlement: Settlement, *, complete: bool, by: Actor
         facts = {"parts_received": settlement.parts_received, "parts_expected": settlement.parts_expected}
         name = "receive_all" if complete else "receive_part"
         transitions.move(session, "settlement", settlement.id, name, by=by, facts=facts)
-
-
-def _late(session: Session, settlement: Settlement) -> str | None:
-    due = extensions.due_on(session, settlement.id)
-    if clock.today() <= due:
-        return None
-    return str(_("Quyết toán đến sau hạn %(due)s.", due=dates.format_date(due)))
 
 
 def _faults(faults: Sequence[LineFault]) -> list[str]:

@@ -18,9 +18,10 @@ OUTCOMES: dict[str, str] = {
     "applied": N_("Đã ghi nhận"),
     "ignored": N_("Không làm thay đổi gì"),
     "failed": N_("Không xử lý được"),
+    "held": N_("Đến sau hạn, đang giữ lại"),
 }
 WAITING = N_("Chờ xử lý")
-TONES = {"applied": "good", "ignored": "off", "failed": "bad"}
+TONES = {"applied": "good", "ignored": "off", "failed": "bad", "held": "warn"}
 
 MEANINGS: dict[str, str] = {
     "received": N_("Đã nhận tin"),
@@ -33,7 +34,7 @@ MEANINGS: dict[str, str] = {
 }
 UNREAD = N_("Tin không đọc được")
 
-_SMALL = 65_536
+SMALL = 65_536
 """A message without lines is far smaller than this; larger ones are not opened for their title."""
 
 
@@ -46,6 +47,10 @@ class Heard:
     line_count: int
     outcome: str | None
     note: str | None
+    inbox_id: int = 0
+    fault_count: int = 0
+    released_by: str | None = None
+    release_reason: str | None = None
 
     @property
     def outcome_words(self) -> str:
@@ -67,18 +72,33 @@ def about_packet(session: Session, packet: Packet, *, limit: int = 100) -> list[
     """Messages about a packet, newest first, also those that break the contract; the reader's scope holds the packet."""
     rows = session.execute(
         text(
-            "SELECT i.received_at, i.outcome, i.note, e.n,"
-            f" CASE WHEN e.n = 0 AND octet_length(i.body) < {_SMALL} THEN i.body END AS body"
+            "SELECT i.id, i.received_at, i.outcome, i.note, e.n, i.released_by, i.release_reason,"
+            " (SELECT count(*) FROM message_faults f WHERE f.inbox_id = i.id) AS fault_count,"
+            f" CASE WHEN e.n = 0 AND octet_length(i.body) < {SMALL} THEN i.body END AS body"
             "  FROM inbox i CROSS JOIN LATERAL"
             "       (SELECT count(*) AS n FROM settlement_entries e WHERE e.inbox_id = i.id) e"
             " WHERE i.transaction_id = :code AND i.agency_id = :agency ORDER BY i.id DESC LIMIT :limit"
         ),
         {"code": packet.code, "agency": packet.agency_id, "limit": limit},
     )
-    return [Heard(row.received_at, _what(row.body, row.n), row.n, row.outcome, row.note) for row in rows]
+    return [
+        Heard(
+            row.received_at,
+            meaning(row.body, row.n),
+            row.n,
+            row.outcome,
+            row.note,
+            inbox_id=row.id,
+            fault_count=row.fault_count,
+            released_by=row.released_by,
+            release_reason=row.release_reason,
+        )
+        for row in rows
+    ]
 
 
-def _what(body: bytes | None, line_count: int) -> str:
+def meaning(body: bytes | None, line_count: int) -> str:
+    """What a message is about, as a msgid; the body of a large one is not given."""
     if line_count or body is None:
         return MEANINGS["settled"]
     try:

@@ -25,6 +25,10 @@ class SettlementOver(RuleBroken):
     """Quyết toán %(code)s đã chốt hoặc không còn hiệu lực."""
 
 
+class HeldBack(RuleBroken):
+    """Quyết toán %(code)s còn tin đến sau hạn chưa được quyết định. Hãy ghi nhận hoặc không ghi nhận tin đó trước."""
+
+
 class NotAnAccountant(NotAllowed):
     """Chỉ kế toán được chốt quyết toán."""
 
@@ -56,7 +60,7 @@ _FIGURES = text(
 
 
 def lock(session: Session, settlement_id: int, *, by: Actor) -> None:
-    """Chốt one settlement. Raises NotAnAccountant, NotFound, SettlementOver, DoesNotTieOut."""
+    """Chốt one settlement. Raises NotAnAccountant, NotFound, SettlementOver, HeldBack, DoesNotTieOut."""
     lock_many(session, [settlement_id], by=by)
 
 
@@ -74,6 +78,8 @@ def lock_many(session: Session, settlement_ids: Collection[int], *, by: Actor) -
     for row in rows:
         if row.state in ("locked", "void"):
             raise SettlementOver(code=row.code)
+        if row.held:
+            raise HeldBack(code=row.code)
         if not found[row.id].ties_out:
             raise DoesNotTieOut(code=row.code, problems=" ".join(found[row.id].problems))
     facts = {"ids": ids, "now": clock.now()}
@@ -95,7 +101,9 @@ def _hold(session: Session, ids: list[int]) -> list[Any]:
     )
     rows = session.execute(
         text(
-            "SELECT s.id, s.state, s.packet_id, s.batch_id, p.code FROM settlements s JOIN packets p ON p.id = s.packet_id"
+            "SELECT s.id, s.state, s.packet_id, s.batch_id, p.code, EXISTS (SELECT 1 FROM inbox i WHERE i.outcome = 'held'"
+            " AND i.transaction_id = p.code AND i.agency_id = p.agency_id) AS held"
+            " FROM settlements s JOIN packets p ON p.id = s.packet_id"
             " WHERE s.id = ANY(:ids) ORDER BY s.id FOR UPDATE OF s"
         ),
         {"ids": ids},
