@@ -31,7 +31,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.rules import dates
@@ -1250,6 +1250,11 @@ class MoneyMovement(Scoped, Model):
         one_of("to_bucket", BUCKETS),
         CheckConstraint("amount_vnd > 0 AND from_bucket <> to_bucket", name="amount_vnd"),
         Index("ix_money_movements_line_id", "line_id"),
+        Index(
+            "ix_money_movements_afterwards",
+            "line_id",
+            postgresql_where=text("from_bucket NOT IN ('owed', 'with_agency')"),
+        ),
         {"comment": "The journal (promise P2): one row a movement; a correction is another row. Append-only"},
     )
     id: Mapped[int] = key()
@@ -1426,3 +1431,31 @@ class JobRun(Model):
     error: Mapped[str | None] = words("What the last failure said", nullable=True)
     duration_ms: Mapped[int | None] = mapped_column(Integer, comment="Of the last finished run")
     run_count: Mapped[int] = mapped_column(BigInteger, nullable=False, server_default=text("0"), comment="Runs started")
+
+
+class BookCheck(Model):
+    """One check of all the books."""
+
+    __tablename__ = "book_checks"
+    __table_args__ = ({"comment": "Checks of the books (promise P9): when, how long, how many checks broke; 30 days"},)
+    id: Mapped[int] = key()
+    at: Mapped[datetime] = instant("When", now=True)
+    duration_ms: Mapped[int] = mapped_column(Integer, nullable=False, comment="How long it took")
+    wrong: Mapped[int] = mapped_column(Integer, nullable=False, comment="Checks that found something; 0 is well")
+
+
+class BookFinding(Scoped, Model):
+    """What one check of the books found in one area."""
+
+    __tablename__ = "book_findings"
+    __table_args__ = (
+        Index("ix_book_findings_check_id", "check_id"),
+        {"comment": "What checks of the books found, by area: an empty table is what we promise"},
+    )
+    id: Mapped[int] = key()
+    check_id: Mapped[int] = mapped_column(
+        ForeignKey("book_checks.id", ondelete="CASCADE"), nullable=False, comment="Found when"
+    )
+    name: Mapped[str] = words("Name of the check: see app/services/books")
+    row_count: Mapped[int] = mapped_column(Integer, nullable=False, comment="How many things break it")
+    ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), nullable=False, comment="Keys of the first few")

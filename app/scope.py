@@ -47,6 +47,7 @@ REFERENCE: Mapping[str, str] = {
 
 INTERNAL: Mapping[str, str] = {
     "job_runs": "last run of each sweep, read by the health page",
+    "book_checks": "when the books were last checked, read by the health page",
     "sign_in_attempts": "keyed hashes, read while signing in",
     "ab_role": "names of roles",
     "ab_permission": "copy of the permission table",

@@ -120,6 +120,8 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "SettlementRecordView": reads(EVERYONE),
     "ExtensionView": reads(EVERYONE) | dict.fromkeys(("can_grant", "can_refuse"), frozenset({SUPERVISOR})),
     "RecoveryView": reads(READERS),
+    # --- Checks of the books (app/screens/books.py)
+    "BookView": {"can_list": ADMINS | {AUDITOR}},
     # --- Reports and long work (app/screens/reports.py, app/screens/work.py)
     "ReportView": reads(READERS) | {"can_export": READERS},
     "WorkView": dict.fromkeys(("can_list", "can_progress", "can_file"), READERS),
@@ -150,6 +152,7 @@ MENUS: dict[str, frozenset[Role]] = {
     "Danh mục hành chính": READERS,
     "Quản lý đối tượng": READERS,
     "Hồ sơ đối tượng": READERS,
+    "Kiểm tra sổ sách": ADMINS | {AUDITOR},
     "Quản lý người dùng": ADMINS | {AUDITOR},
     "Nhật ký người dùng": ADMINS | {AUDITOR},
     "Bàn làm việc": EVERYONE,

@@ -10,6 +10,7 @@ from app.reports.catalogue import REPORTS
 from app.screens import (
     areas,
     batches,
+    books,
     deaths,
     extensions,
     making,
@@ -53,6 +54,7 @@ def _system(appbuilder: Any) -> None:
     appbuilder.add_view(settings.HolidayView, "Ngày nghỉ", label=_l("Ngày nghỉ"), **system)
     appbuilder.add_view(users.UserView, "Quản lý người dùng", label=_l("Quản lý người dùng"), **system)
     appbuilder.add_view(users.UserChangeView, "Nhật ký người dùng", label=_l("Nhật ký người dùng"), **system)
+    appbuilder.add_view(books.BookView, "Kiểm tra sổ sách", label=_l("Kiểm tra sổ sách"), **system)
     appbuilder.add_view_no_menu(areas.AreaPredecessorView)
     appbuilder.add_view(areas.AreaView, "Danh mục hành chính", label=_l("Danh mục hành chính"), **system)
 

@@ -19,10 +19,11 @@ from werkzeug.security import generate_password_hash
 
 import config
 from app import create_app, embedded, security
-from app.extensions import acting_as, db, transaction
+from app.extensions import _aborted, acting_as, db, transaction
 from app.rules.actors import SYSTEM
 from app.services import reference
 from app.services.accounts import issuing
+from app.services.books import checking
 from tests.browsing import Browser
 
 KEEP = {
@@ -110,7 +111,7 @@ def database(app: Flask, server: Any) -> Iterator[Flask]:
     with app.app_context():
         yield app
         db.session.remove()
-    _clean(server)
+    clean(server)
 
 
 @pytest.fixture
@@ -120,6 +121,20 @@ def session(database: Flask) -> Iterator[Session]:
         opened: Session = db.session()
         yield opened
         opened.rollback()
+
+
+@pytest.fixture
+def checked_books(session: Session, request: pytest.FixtureRequest) -> Iterator[None]:
+    """After the test, nothing is wrong with the books it leaves behind, committed or not.
+
+    A test that breaks them on purpose names what it breaks: `@pytest.mark.wrong_books("list_adds_up")`.
+    """
+    yield
+    if _aborted(session.connection()):
+        session.rollback()
+    marker = request.node.get_closest_marker("wrong_books")
+    found = checking.check(session)
+    assert {wrong.check.name for wrong in found} == set(marker.args if marker else ()), found
 
 
 @pytest.fixture
@@ -134,7 +149,8 @@ def worker_id(request: pytest.FixtureRequest) -> str:
     return os.environ.get("PYTEST_XDIST_WORKER", "main")
 
 
-def _clean(server: Any) -> None:
+def clean(server: Any) -> None:
+    """Empty every table but reference data, past every trigger."""
     uri = embedded.address(server, role="postgres").set(drivername="postgresql").render_as_string(False)
     with psycopg.connect(uri, autocommit=True) as admin:
         admin.execute("SET session_replication_role = replica")

@@ -18,6 +18,7 @@ from app import clock
 from app.extensions import transaction
 from app.jobs.table import Job, jobs
 from app.models import JobRun
+from app.services.books import checking
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +41,11 @@ def live() -> ResponseReturnValue:
 
 @blueprint.get("/ready")
 def ready() -> ResponseReturnValue:
-    """503 until the database answers, is migrated, and holds us to row-level security. Late jobs are told, not judged:
-    the web goes on without the scheduler."""
+    """503 until the database answers, is migrated, and holds us to row-level security. Late jobs and wrong
+    books are told, not judged: the web goes on, so that people can look."""
     checks = {"database": False, "migrations": False, "role": False}
     sweeps: list[dict[str, Any]] = []
+    books: dict[str, Any] | None = None
     try:
         with transaction() as session:
             session.execute(text(f"SET LOCAL statement_timeout = {PATIENCE_MS}"))
@@ -52,11 +54,13 @@ def ready() -> ResponseReturnValue:
             checks["migrations"] = set(stored) == _heads(current_app.extensions["migrate"].directory)
             checks["role"] = session.scalar(_ROLE) is False
             sweeps = _jobs(session)
+            books = _books(session)
     except SQLAlchemyError:
         log.exception("not_ready")
         checks["database"] = False
     good = all(checks.values())
-    return _said(200 if good else 503, {"status": "ready" if good else "not_ready", "checks": checks, "jobs": sweeps})
+    told = {"status": "ready" if good else "not_ready", "checks": checks, "jobs": sweeps, "books": books}
+    return _said(200 if good else 503, told)
 
 
 def _jobs(session: Session) -> list[dict[str, Any]]:
@@ -64,6 +68,16 @@ def _jobs(session: Session) -> list[dict[str, Any]]:
     now = clock.now()
     runs = {run.name: run for run in session.scalars(select(JobRun))}
     return [_told(job, runs.get(job.name), now) for job in jobs(current_app.config["CHITRA"])]
+
+
+def _books(session: Session) -> dict[str, Any]:
+    """Seconds since the books were checked, null for never, and how many checks they broke: more than 0 is an alarm."""
+    last = checking.last(session)
+    return {
+        "checked_s_ago": _age(clock.now(), None if last is None else last.at),
+        "duration_ms": None if last is None else last.duration_ms,
+        "wrong": None if last is None else last.wrong,
+    }
 
 
 def _told(job: Job, run: JobRun | None, now: datetime) -> dict[str, Any]:

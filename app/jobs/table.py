@@ -14,6 +14,7 @@ from app.jobs.reports import expire_exports
 from app.jobs.work import KINDS
 from app.services import inbox, sending, work
 from app.services.accounts import attempts
+from app.services.books import checking
 from app.services.sending import Connect, Connection
 from config import Settings
 
@@ -41,6 +42,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job("apply_inbox", 1, inbox.apply_next),
         Job("long_work", 1, lambda: work.perform_next(KINDS)),
         Job("forget_attempts", 600, forget_attempts, late_after_s=7200),
+        Job("check_books", 600, checking.sweep, late_after_s=900),
         Job("expire_exports", 3600, lambda: expire_exports(settings.home), late_after_s=4 * 3600),
     )
 

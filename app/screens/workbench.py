@@ -23,7 +23,7 @@ from app.rules.actors import Role
 from app.screens import persons
 from app.screens.batch_page import KIND_WORDS, LATER_S, SOON_S
 from app.screens.settlement_page import due_of, reason_words
-from app.security import ROLE_NAMES
+from app.security import PERMISSIONS, ROLE_NAMES
 from app.services import access, attention, month_facts, workbench
 from app.services.attention import Item
 from app.services.month_facts import ListFacts
@@ -33,6 +33,9 @@ from app.web.frame import current_month
 from app.web.words import dmy, tag, thousands
 
 WHO_WORDS: dict[Role, Any] = {Role.AGENCY: _l("Bưu điện")}
+
+OWN_PAGES = ("books", "streak")
+"""Kinds of trouble that are no places; each has a page of its own."""
 
 SORTS: dict[str, Callable[[AreaMonth], Any]] = {
     "late": lambda row: (row.empty, *row.lateness),
@@ -136,7 +139,7 @@ class Home(IndexView):
     @permission_name("list")
     def attention(self, kind: str) -> ResponseReturnValue:
         """Every place with one kind of trouble."""
-        known = {one.name: one for one in attention.KINDS if one.name != "streak"}
+        known = {one.name: one for one in attention.KINDS if one.name not in OWN_PAGES}
         if kind not in known:
             abort(404)
         session = db.session()
@@ -195,7 +198,11 @@ def _shared(session: Session, area: Area) -> dict[str, Any]:
     return {
         "title": _("Bàn làm việc"),
         "month": current_month(),
-        "items": [(item, _item_url(item, area)) for item in attention.items(session, area.path, current_month())],
+        "items": [
+            (item, _item_url(item, area))
+            for item in attention.items(session, area.path, current_month())
+            if item.kind.name != "books" or actor.has(*PERMISSIONS["BookView"]["can_list"])
+        ],
         "approvals": attention.approvals(session, area.path, by=actor),
         "kinds": KIND_WORDS,
         "above": area.parent if area.parent is not None and actor.may_see(area.parent.path) else None,
@@ -206,8 +213,8 @@ def _shared(session: Session, area: Area) -> dict[str, Any]:
 def _item_url(item: Item, area: Area) -> str:
     if item.id is not None and item.places == 1:
         return url_for(item.kind.page, pk=item.id)
-    if item.kind.name == "streak":
-        return url_for("Home.streaks", area=area.code)
+    if item.kind.name in OWN_PAGES:
+        return url_for(item.kind.page, area=area.code)
     return url_for("Home.attention", kind=item.kind.name, area=area.code)
 
 

@@ -69,6 +69,12 @@ KINDS: tuple[Kind, ...] = (
         "BatchView.findings",
     ),
     Kind(
+        "books",
+        N_("Chỗ sổ sách không khớp"),
+        N_("Kiểm tra tự động thấy sổ sách sai. Báo ngay cho đội kỹ thuật, không sửa dữ liệu bằng tay."),
+        "BookView.list",
+    ),
+    Kind(
         "streak",
         N_("Người chưa nhận tiền từ hai kỳ liên tiếp trở lên"),
         N_("Liên hệ gia đình; ba kỳ liên tiếp là căn cứ để xem xét tạm dừng."),
@@ -131,12 +137,17 @@ SELECT b.id, b.code, b.area_path, b.period_id, count(*) AS n FROM payout_batches
  GROUP BY b.id
 """,
 }
-"""Kind of trouble -> its places: key, code, area, period and how much of it is there."""
+"""Kind of trouble -> its places: key, code, area, period and how much of it is there. Some kinds are no places."""
 
 _COUNTS = " UNION ALL ".join(
     f"SELECT '{kind}' AS kind, coalesce(sum(n), 0)::bigint AS n, count(*) AS places, min(id) AS id FROM ({sql}) x"
     for kind, sql in _PLACES.items()
 )
+
+_BOOKS = """
+SELECT coalesce(sum(row_count), 0)::bigint FROM book_findings
+ WHERE check_id = (SELECT max(id) FROM book_checks) AND area_path >= :low AND area_path < :high
+"""
 
 _REPORTED = """
 SELECT id, reported FROM settlements
@@ -161,6 +172,7 @@ def items(session: Session, path: str, month: date) -> list[Item]:
     found: dict[str, tuple[int, int, int | None]] = {
         row.kind: (row.n, row.places, row.id) for row in session.execute(text(_COUNTS), facts)
     }
+    found["books"] = (int(session.execute(text(_BOOKS), _bounds(path)).scalar_one()), 0, None)
     found["streak"] = (_streaks_count(session, path, month), 0, None)
     return [Item(kind, *found[kind.name]) for kind in KINDS if found[kind.name][0]]
 

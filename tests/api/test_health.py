@@ -16,8 +16,10 @@ from sqlalchemy.orm import Session
 import config
 from app import create_app, embedded
 from app.api import health
-from app.extensions import db
-from app.rules.actors import Role
+from app.extensions import acting_as, db
+from app.rules.actors import SYSTEM, Role
+from app.services.books import checking
+from tests import factories as make
 from tests.accounts import people
 from tests.browsing import Browser
 
@@ -25,7 +27,7 @@ from tests.browsing import Browser
 def test_a_process_that_can_work_is_ready(client: FlaskClient) -> None:
     answer = client.get("/health/ready")
     assert answer.status_code == 200
-    assert set(answer.json) == {"status", "checks", "jobs"}
+    assert set(answer.json) == {"status", "checks", "jobs", "books"}
     assert answer.json["status"] == "ready"
     assert answer.json["checks"] == {"database": True, "migrations": True, "role": True}
 
@@ -69,6 +71,21 @@ def test_a_late_sweep_and_one_that_never_ran_are_told_and_the_web_goes_on(
     late = {run["name"]: run["late"] for run in answer.json["jobs"]}
     assert (late["send_packets"], late["apply_inbox"], late["forget_attempts"]) == (True, True, False)
     assert answer.status_code == 200
+
+
+def test_wrong_books_are_told_without_saying_whose(client: FlaskClient, session: Session) -> None:
+    unchecked = {"checked_s_ago": None, "duration_ms": None, "wrong": None}
+    assert client.get("/health/ready").json["books"] == unchecked
+    make.made_list(session, people=1)
+    session.execute(text("UPDATE payout_batches SET people_count = 2"))
+    session.commit()
+    with pytest.raises(checking.BooksWrong), acting_as(SYSTEM):
+        checking.sweep()
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    told = answer.json["books"]
+    assert (told["wrong"], set(told)) == (1, set(unchecked)) and told["checked_s_ago"] in range(30)
+    assert "list_counts_people" not in answer.text
 
 
 def test_nothing_of_the_inside_is_told(client: FlaskClient) -> None:

@@ -18,8 +18,9 @@ from app.demo.places import DEMO_COMMUNE
 from app.extensions import acting_as, db, transaction
 from app.rules.actors import SYSTEM
 from app.services.batches.making import ListRequest, make_lists
+from app.services.books import checking
 from tests import factories as make
-from tests.conftest import _clean
+from tests.conftest import clean
 from tests.demo.conftest import TODAY, WARD
 
 MONTHS = [date(2026, 8, 1), date(2026, 9, 1), date(2026, 10, 1)]
@@ -35,7 +36,7 @@ def past(app: Flask, server: Any) -> Iterator[None]:
         play_history(db.session(), loaded)
         db.session.remove()
     yield
-    _clean(server)
+    clean(server)
 
 
 @pytest.fixture
@@ -69,6 +70,10 @@ def test_three_months_are_settled_and_closed_and_this_one_waits(played: Session)
     assert rows(played, "SELECT DISTINCT state FROM settlements") == [("locked",)]
     assert rows(played, "SELECT state, count(*) FROM area_periods GROUP BY state") == [("closed", 6)]
     assert rows(played, "SELECT DISTINCT outcome, note FROM inbox") == [("applied", None)]
+
+
+def test_nothing_is_wrong_with_their_books(played: Session) -> None:
+    assert checking.check(played) == []
 
 
 def test_both_agencies_were_sent_their_own_lists(played: Session) -> None:

@@ -57,6 +57,7 @@ def office(loaded: LoadedDemo, app: Flask, tmp_path: Path, monkeypatch: pytest.M
     return settings
 
 
+@pytest.mark.usefixtures("checked_books")
 def test_the_month_is_settled_and_ties_out(session: Session, app: Flask, office: Settings) -> None:
     summary = run_month(app)
     assert set(summary) == {"batch", "packet", "settlement", "carried_over"}
@@ -97,6 +98,7 @@ def test_next_month_s_draft_carries_what_was_not_paid(session: Session, app: Fla
     assert carried == summary["carried_over"]["vnd"] > 0
 
 
+@pytest.mark.usefixtures("checked_books")
 def test_after_past_months_it_pays_what_they_left_and_can_be_played_again(
     session: Session, app: Flask, loaded: LoadedDemo, office: Settings
 ) -> None:

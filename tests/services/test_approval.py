@@ -19,6 +19,8 @@ from app.services import transitions
 from app.services.batches import approval, checks, lines, making
 from tests import factories as make
 
+pytestmark = pytest.mark.usefixtures("checked_books")
+
 
 @pytest.fixture(autouse=True)
 def mid_november() -> Any:
@@ -97,6 +99,7 @@ def test_an_unusual_change_is_a_warning(session: Session) -> None:
     assert findings(session, make.made_list(session)) == ["unusual_amount"]
 
 
+@pytest.mark.wrong_books("list_adds_up")
 def test_a_zero_amount_blocks(session: Session) -> None:
     tiny = make.entitled(session)
     batch_id = make.made_list(session)
@@ -228,6 +231,7 @@ def test_unlocking_needs_a_reason_and_opens_the_list_again(session: Session) -> 
     making.remake(session, batch_id, by=make.CLERK)
 
 
+@pytest.mark.wrong_books("list_and_packet_agree")
 def test_a_sent_list_is_not_unlocked(session: Session) -> None:
     batch_id = make.locked_list(session)
     transitions.move(session, "batch", batch_id, "send", by=make.CLERK)

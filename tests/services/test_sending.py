@@ -19,6 +19,8 @@ from tests import factories as make
 from tests import office
 from tests.office import ScriptedAgency
 
+pytestmark = pytest.mark.usefixtures("checked_books")
+
 
 @pytest.fixture(autouse=True)
 def mid_november() -> Any:
@@ -311,6 +313,7 @@ def test_two_schedulers_do_not_take_the_same_packet(session: Session) -> None:
     assert second.calls == []
 
 
+@pytest.mark.wrong_books("locked_list_unchanged")
 def test_lines_that_are_not_those_that_were_locked_are_never_sent(session: Session) -> None:
     batch_id = make.locked_list(session, people=2)
     session.execute(text("UPDATE payout_batches SET lines_sha256 = repeat('0', 64)"))
