@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from threading import Lock
 from uuid import uuid4
 
@@ -19,6 +20,8 @@ from app.agency.port import (
     AgencyError,
     Answer,
     Endpoint,
+    Form,
+    Letter,
     NotSent,
     OutcomeUnknown,
     OutgoingPacket,
@@ -26,6 +29,9 @@ from app.agency.port import (
     SettlementRef,
 )
 from app.agency.tokens import TOKEN_PATH, TokenSource, TokenUnavailable
+
+FORM = Form("json", "application/json", by_hand=False)
+compose = messages.disburse
 
 DISBURSE_PATH = "/disburse"
 STATUS_PATH = "/disburse/sync/txn/status"
@@ -72,6 +78,21 @@ NO_MEANS: dict[str, type[AgencyError]] = {
 # Our own stored message is read back whatever the clock says by now.
 _ANY_TIME = datetime.max.replace(tzinfo=UTC)
 _NOT_THERE = {"err.request.not_found", messages.NOT_FOUND_CODE}
+
+
+def connect(home: Path, *, now: Callable[[], datetime]) -> G2PAgency:
+    """The connection, with the keys in the data folder."""
+    return G2PAgency(KeyRing(home / "keys"), now=now)
+
+
+def read(letter: Letter, *, now: datetime) -> Callback:
+    """A callback, or the answer to a question."""
+    return messages.read_callback(letter.body, now=now)
+
+
+def files(code: str, body: bytes) -> dict[str, bytes]:
+    """The message itself."""
+    return {f"{code}.json": body}
 
 
 class G2PAgency:

@@ -97,6 +97,36 @@ class Answer:
     kid: str = ""
 
 
+@dataclass(frozen=True)
+class Letter:
+    """Something an agency said about a packet, as the inbox keeps it.
+
+    `action` names the kind of message, `sender_id` is the agency, `about` the packet's code, and `sent` what we sent
+    it: the packet's exact bytes.
+    """
+
+    action: str
+    body: bytes = field(repr=False)
+    sender_id: str
+    message_id: str
+    about: str
+    sent: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the bytes of an adapter's packets are, and how its answers come.
+
+    `by_hand`: the packet travels as a file, and a person enters what the agency says. `brings` are the kinds of files
+    a person may bring in.
+    """
+
+    suffix: str
+    media_type: str
+    by_hand: bool
+    brings: tuple[str, ...] = ()
+
+
 class Agency(Protocol):
     """What every adapter offers. Each call either answers or raises NotSent, Refused or OutcomeUnknown.
 

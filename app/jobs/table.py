@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app import clock
-from app.agency.g2p import G2PAgency
-from app.agency.keys import KeyRing
+from app.agency import adapters
 from app.agency.port import Endpoint
 from app.extensions import transaction
 from app.jobs.reports import expire_exports
@@ -55,11 +54,11 @@ def forget_attempts() -> bool:
 
 
 def connections(settings: Settings) -> Connect:
-    """Agencies over HTTP, with the keys in the data folder. Signatures carry real time, never a shifted clock."""
-    agency = G2PAgency(KeyRing(settings.home / "keys"), now=clock.wall)
+    """Agencies by the adapters of their contracts. Signatures carry real time, never a shifted clock."""
+    reached = {name: adapter.connect(settings.home, now=clock.wall) for name, adapter in adapters.ADAPTERS.items()}
     callback_url = f"{settings.public_url}/agency"
 
-    def connect(code: str, base_url: str) -> Connection:
-        return Connection(agency, Endpoint(base_url, US, code, US, callback_url=callback_url))
+    def connect(code: str, address: str) -> Connection:
+        return Connection(reached[adapters.at(address)], Endpoint(address, US, code, US, callback_url=callback_url))
 
     return connect

@@ -11,9 +11,7 @@ from typing import Any
 from app.reports.shape import Row
 from app.reports.sheet import PROGRESS_EVERY, Progress, Sheet, silent
 from app.rules import dates
-
-_RUNS = ("=", "+", "-", "@", "\t", "\r")
-"""A text that begins so is taken for a formula by a spreadsheet."""
+from app.rules.cells import escaped
 
 
 def write(path: Path, sheet: Sheet, rows: Iterable[Row], *, progress: Progress = silent) -> int:
@@ -39,11 +37,6 @@ def write(path: Path, sheet: Sheet, rows: Iterable[Row], *, progress: Progress =
         path.unlink(missing_ok=True)
         raise
     return written
-
-
-def escaped(text: str) -> str:
-    """A text no spreadsheet runs: an apostrophe before what it would take for a formula."""
-    return f"'{text}" if text.startswith(_RUNS) else text
 
 
 def _cell(value: Any) -> Any:

@@ -11,13 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import Stale
-from app.models import AgencyContract, Packet, PayoutBatch
+from app.models import Agency, AgencyContract, Packet, PayoutBatch
 from app.rules import dates
 from app.rules.actors import Actor, Role
 from app.rules.states import BATCH, MACHINES
+from app.services import packets
 from app.services.batches import browsing
 from app.services.batches.browsing import Counts
-from app.services.packets import CONNECTED_ADAPTERS
 from app.web.words import thousands, vnd
 
 
@@ -177,11 +177,11 @@ def held(session: Session, batch_id: int) -> PayoutBatch:
 
 
 def connected(session: Session, batch: PayoutBatch) -> bool:
-    """The list's contract says that packets travel by a connection."""
+    """The list's contract says how packets travel to its agency."""
     if batch.agency_id is None or batch.contract_id is None:
         return False
-    adapter = session.scalar(select(AgencyContract.adapter).where(AgencyContract.id == batch.contract_id))
-    return adapter in CONNECTED_ADAPTERS
+    adapter = session.scalars(select(AgencyContract.adapter).where(AgencyContract.id == batch.contract_id)).one()
+    return packets.carries(adapter, session.get_one(Agency, batch.agency_id).base_url)
 
 
 def stamp(session: Session, batch: PayoutBatch) -> str:

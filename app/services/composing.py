@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.agency import messages
+from app.agency import adapters, messages
+from app.agency.adapters import ADAPTERS
 from app.agency.messages import PacketHead, PacketLine
 from app.agency.port import Endpoint, OutgoingPacket
-from app.models import Area, Packet, PayoutBatch, Period
+from app.models import Agency, AgencyContract, Area, Packet, PayoutBatch, Period
 from app.services.batches.making import KIND_LETTERS
 
 _ROWS_AT_ONCE = 5_000
@@ -29,9 +30,25 @@ def write_body(session: Session, packet: Packet, endpoint: Endpoint) -> None:
     Raises messages.LinesDiffer when the lines are not those the list was locked with, ValueError for a line that
     would not survive the wire.
     """
-    body = messages.disburse(_head(session, packet, endpoint), _lines(session, packet.batch_id))
+    adapter = ADAPTERS[adapter_of(session, packet)]
+    body = adapter.compose(_head(session, packet, endpoint), _lines(session, packet.batch_id))
     packet.body, packet.body_sha256 = body, hashlib.sha256(body).hexdigest()
     session.flush()
+
+
+def adapter_of(session: Session, packet: Packet) -> str:
+    """How the packet travels: the adapter in the contract of its list."""
+    statement = (
+        select(AgencyContract.adapter)
+        .join(PayoutBatch, PayoutBatch.contract_id == AgencyContract.id)
+        .where(PayoutBatch.id == packet.batch_id)
+    )
+    return session.scalars(statement).one()
+
+
+def address_of(session: Session, packet: Packet, agency: Agency) -> str:
+    """Where the packet goes: what `sending.Connect` is asked for."""
+    return adapters.address(adapter_of(session, packet), agency.base_url or "")
 
 
 def stored_packet(packet: Packet, endpoint: Endpoint) -> OutgoingPacket:

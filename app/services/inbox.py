@@ -25,7 +25,7 @@ from app.errors import ChitraError, RuleBroken
 from app.extensions import transaction
 from app.models import Agency, InboxMessage, Packet, Settlement
 from app.rules.actors import ROOT_PATH, Actor, agency_actor
-from app.services import answering, extensions, statistics
+from app.services import answering, extensions, incoming, statistics
 from app.services.settlements import applying, faults, holding
 
 LEASE_S = 300
@@ -196,7 +196,7 @@ def _failed(inbox_id: int, why: str, *, again: bool) -> None:
 
 def _apply(session: Session, row: InboxMessage) -> Outcome:
     """(outcome, note) of one message. The packet's row is held: messages about one packet wait for each other."""
-    callback = messages.read_callback(row.body, now=clock.wall())
+    callback = incoming.read(session, row)
     head = callback.head
     agency = session.get_one(Agency, row.agency_id)
     packet = session.scalars(

@@ -11,14 +11,12 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.agency.adapters import ADAPTERS
 from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
 from app.models import Agency, AgencyContract, Packet, PayoutBatch
 from app.rules.actors import Actor, Role
 from app.rules.states import LIVE_PACKET_STATES
 from app.services import transitions
-
-CONNECTED_ADAPTERS = ("g2p",)
-"""Adapters that carry packets over a connection; the others are delivered by hand."""
 
 
 class NoAgency(RuleBroken):
@@ -157,11 +155,16 @@ def _lock_batch(session: Session, batch_id: int) -> PayoutBatch:
     return found
 
 
+def carries(adapter: str, base_url: str | None) -> bool:
+    """Whether packets can travel: as files always, over the network to an address."""
+    return ADAPTERS[adapter].FORM.by_hand or bool(base_url)
+
+
 def _connected_agency(session: Session, batch: PayoutBatch) -> int:
     if batch.agency_id is None:
         raise NoAgency(code=batch.code)
     agency = session.get_one(Agency, batch.agency_id)
     contract = session.get(AgencyContract, batch.contract_id) if batch.contract_id is not None else None
-    if contract is None or contract.adapter not in CONNECTED_ADAPTERS or not agency.is_active or not agency.base_url:
+    if contract is None or not agency.is_active or not carries(contract.adapter, agency.base_url):
         raise NotConnected(agency=agency.name)
     return agency.id

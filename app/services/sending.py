@@ -39,7 +39,7 @@ class Connection:
 
 
 Connect = Callable[[str, str], Connection]
-"""The connection to the agency of a code and address; building one calls nobody."""
+"""The connection to the agency of a code and address (app.agency.adapters); building one calls nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _intend(session: Session, packet: Packet, connect: Connect) -> _Claimed | No
 
 def _connection(session: Session, packet: Packet, connect: Connect) -> tuple[Connection, Actor]:
     agency = session.get_one(AgencyRow, packet.agency_id)
-    return connect(agency.code, agency.base_url or ""), agency_actor(agency.code)
+    return connect(agency.code, composing.address_of(session, packet, agency)), agency_actor(agency.code)
 
 
 def _send(claimed: _Claimed) -> None:

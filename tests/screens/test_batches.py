@@ -459,7 +459,7 @@ def test_the_page_hears_of_the_packet_without_being_loaded_again(desk: Desk) -> 
 def test_a_list_without_a_connection_is_not_offered_to_be_sent(desk: Desk) -> None:
     with desk.books() as session:
         batch_id = make.locked_list(session)
-        session.execute(text("UPDATE agency_contracts SET adapter = 'workbook'"))
+        session.execute(text("UPDATE agencies SET base_url = NULL"))
     page = text_of(desk.signed_in(Role.CLERK).get(f"/lists/show/{batch_id}"))
     assert buttons(page) == set() and "không nhận gói tin qua kết nối" in page
 

@@ -72,7 +72,6 @@ def test_a_list_the_office_pays_itself_is_not_sent(session: Session) -> None:
     "statement",
     [
         "UPDATE payout_batches SET contract_id = NULL",
-        "UPDATE agency_contracts SET adapter = 'workbook'",
         "UPDATE agencies SET is_active = false",
         "UPDATE agencies SET base_url = NULL",
     ],

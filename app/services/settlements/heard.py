@@ -32,6 +32,11 @@ MEANINGS: dict[str, str] = {
     "extension_asked": N_("Xin gia hạn"),
     "not_found": N_("Báo chưa biết gói tin"),
 }
+FILES: dict[str, str] = {
+    "pain.002": N_("Tệp trạng thái lệnh chi (pain.002)"),
+    "camt.054": N_("Tệp báo có, báo nợ (camt.054)"),
+}
+"""Kinds of files that people bring in for a bank."""
 UNREAD = N_("Tin không đọc được")
 
 SMALL = 65_536
@@ -72,7 +77,7 @@ def about_packet(session: Session, packet: Packet, *, limit: int = 100) -> list[
     """Messages about a packet, newest first, also those that break the contract; the reader's scope holds the packet."""
     rows = session.execute(
         text(
-            "SELECT i.id, i.received_at, i.outcome, i.note, e.n, i.released_by, i.release_reason,"
+            "SELECT i.id, i.received_at, i.action, i.outcome, i.note, e.n, i.released_by, i.release_reason,"
             " (SELECT count(*) FROM message_faults f WHERE f.inbox_id = i.id) AS fault_count,"
             f" CASE WHEN e.n = 0 AND octet_length(i.body) < {SMALL} THEN i.body END AS body"
             "  FROM inbox i CROSS JOIN LATERAL"
@@ -84,7 +89,7 @@ def about_packet(session: Session, packet: Packet, *, limit: int = 100) -> list[
     return [
         Heard(
             row.received_at,
-            meaning(row.body, row.n),
+            meaning(row.body, row.n, row.action),
             row.n,
             row.outcome,
             row.note,
@@ -97,8 +102,10 @@ def about_packet(session: Session, packet: Packet, *, limit: int = 100) -> list[
     ]
 
 
-def meaning(body: bytes | None, line_count: int) -> str:
+def meaning(body: bytes | None, line_count: int, action: str = "") -> str:
     """What a message is about, as a msgid; the body of a large one is not given."""
+    if action in FILES:
+        return FILES[action]
     if line_count or body is None:
         return MEANINGS["settled"]
     try:
