@@ -22,17 +22,16 @@ class Door:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/agency"
 
-    def serve(self, requests: int) -> None:
-        """Answer that many requests, in the process that calls."""
+    def serve_one(self) -> None:
+        """Answer one request, in the process that calls."""
         host, port = self._listening.getsockname()
         server = make_server(host, port, self._app, fd=self._listening.fileno())
         server.log = lambda *_more: None  # type: ignore[method-assign]
-        for _ in range(requests):
-            server.handle_request()
+        server.handle_request()
 
-    def behind(self, visit: Callable[[], Any], *, requests: int = 1, at: int = 0) -> Ran:
-        """`visit` while a program stands behind the door that answers `requests`, or dies at a boundary before."""
-        child = dying.start(lambda: self.serve(requests), at=at)
+    def behind(self, visit: Callable[[], Any], *, at: int = 0, act: Callable[[], None] = dying.die) -> Ran:
+        """`visit` while a program stands behind the door that answers one request, or is struck at a boundary before."""
+        child = dying.start(self.serve_one, at=at, act=act)
         visit()
         return child.ended()
 
