@@ -38,11 +38,12 @@ class Boundary:
 
 @dataclass(frozen=True)
 class Ran:
-    """How the child ended: by itself, with what it raised and where it came by; or killed, and nobody knows."""
+    """How the child ended: by itself, with what it raised or returned and where it came by; or killed, and nobody knows."""
 
     died: bool
-    raised: str
-    met: tuple[Boundary, ...]
+    raised: str = ""
+    returned: str = ""
+    met: tuple[Boundary, ...] = ()
 
 
 def die() -> None:
@@ -110,6 +111,33 @@ def run(step: Callable[[], object], *, at: int = 0, act: Callable[[], None] = di
     return start(step, at=at, act=act).ended()
 
 
+def race(*steps: Callable[[], object]) -> list[Ran]:
+    """All of them at the same moment, each in a process of its own with its connection open."""
+    gate, opening = os.pipe()
+    ready, waiting = os.pipe()
+
+    def at_the_gate(step: Callable[[], object]) -> Callable[[], object]:
+        def go() -> object:
+            os.close(opening)
+            db.session.execute(text("SELECT 1"))
+            db.session.rollback()
+            os.write(waiting, b"r")
+            os.read(gate, 1)
+            return step()
+
+        return go
+
+    children = [start(at_the_gate(step)) for step in steps]
+    os.close(waiting)
+    for _child in children:
+        assert os.read(ready, 1) == b"r"
+    os.close(opening)
+    ran = [child.ended() for child in children]
+    os.close(gate)
+    os.close(ready)
+    return ran
+
+
 @dataclass(frozen=True)
 class Child:
     """A running child."""
@@ -128,24 +156,24 @@ class Child:
         _wait_until_forgotten()
         if os.WIFSIGNALED(status):
             assert os.WTERMSIG(status) == signal.SIGKILL, f"ended by signal {os.WTERMSIG(status)}"
-            return Ran(True, "", ())
+            return Ran(died=True)
         told = json.loads(said)
-        return Ran(False, told["raised"], tuple(Boundary(**one) for one in told["met"]))
+        return Ran(False, told["raised"], told["returned"], tuple(Boundary(**one) for one in told["met"]))
 
 
 def _live(step: Callable[[], object], at: int, act: Callable[[], None], writing: int) -> None:
     """The child's whole life; never returns."""
-    recorder, raised = Recorder(at, act), ""
+    recorder, raised, returned = Recorder(at, act), "", ""
     try:
         os.environ["PGAPPNAME"] = NAME
         db.engine.dispose(close=False)  # the parent's connections are the parent's
         recorder.listen(db.engine)
-        step()
+        returned = str(step())
         recorder.reach(END)
     except BaseException as error:
         raised = f"{type(error).__name__}: {error}"
     finally:
-        told = {"raised": raised, "met": [asdict(one) for one in recorder.met]}
+        told = {"raised": raised, "returned": returned, "met": [asdict(one) for one in recorder.met]}
         os.write(writing, json.dumps(told).encode())
         os._exit(0)
 

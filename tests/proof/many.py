@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from app.models import Packet
 from app.rules.actors import Role
-from app.services import packets
+from app.services import inbox, packets, sending
 from app.services.batches import approval, making
 from tests import factories as make
+from tests import office
 
 CLERK = make.actor(Role.CLERK, "tw.canbo", "VN/")
 SUPERVISOR = make.actor(Role.SUPERVISOR, "tw.lanhdao", "VN/")
@@ -51,6 +52,20 @@ def queued(session: Session, count: int, *, people: int = 2) -> list[Packet]:
     made = [packets.queue(session, batch_id, by=CLERK) for batch_id in batch_ids]
     session.commit()
     rest(session)
+    return made
+
+
+def accepted(session: Session, count: int, *, people: int = 2) -> list[Packet]:
+    """Packets that the agency has taken and will settle."""
+    made = queued(session, count, people=people)
+    for packet in made:
+        only(session, packet.id)
+        assert sending.send_next(office.ScriptedAgency().connect)
+        office.arrive(session, office.say(packet.code, status="pdng"))
+    while inbox.apply_waiting():
+        pass
+    office.refresh(session)
+    assert {packet.state for packet in made} == {"accepted"}
     return made
 
 
