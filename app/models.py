@@ -44,6 +44,7 @@ from app.rules.states import (
     PACKET,
     PERIOD,
     SETTLEMENT,
+    TRANSFER,
 )
 
 metadata: MetaData = Model.metadata
@@ -319,6 +320,7 @@ class PaymentSetting(Inherited, Model):
         CheckConstraint("payment_day_to BETWEEN 1 AND 31", name="payment_day_to"),
         CheckConstraint("unusual_change_percent BETWEEN 1 AND 1000", name="unusual_change_percent"),
         one_of("paying_level", ("province", "commune"), nullable=True),
+        one_of("transfer_level", ("province", "commune"), nullable=True),
         {"comment": "Payment settings per area, effective-dated, inherited from the parent where empty"},
     )
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
@@ -341,6 +343,9 @@ class PaymentSetting(Inherited, Model):
     payment_day_from: Mapped[int | None] = mapped_column(SmallInteger, comment="First payment day of the month")
     payment_day_to: Mapped[int | None] = mapped_column(SmallInteger, comment="Last payment day of the month")
     paying_level: Mapped[str | None] = words("Level at which one list is made: commune or province", nullable=True)
+    transfer_level: Mapped[str | None] = words(
+        "Level whose account the agency is paid through: commune or province", nullable=True
+    )
     shift_to_working_day: Mapped[bool | None] = mapped_column(
         Boolean, comment="A cut-off on a day off moves to the previous working day"
     )
@@ -1238,6 +1243,62 @@ class Recovery(Scoped, Model):
     line: Mapped[PayoutLine] = relationship()
 
 
+class AgencyTransfer(Scoped, Model):
+    """Chuyển tiền: money handed to an agency, or given back by it; a correction is another row."""
+
+    __tablename__ = "agency_transfers"
+    __table_args__ = (
+        one_of("kind", ("transfer", "return")),
+        one_of("state", TRANSFER.states),
+        CheckConstraint("amount_vnd > 0 OR (amount_vnd < 0 AND corrects_id IS NOT NULL)", name="amount_vnd"),
+        CheckConstraint("(corrects_id IS NULL) = (reason IS NULL)", name="corrected_for_a_reason"),
+        Index("ix_agency_transfers_area_path_id", "area_path", "id"),
+        Index("ix_agency_transfers_corrects_id", "corrects_id"),
+        Index(
+            "uq_agency_transfers_document",
+            "agency_id",
+            "area_id",
+            "kind",
+            "treasury_ref",
+            unique=True,
+            postgresql_where=text("corrects_id IS NULL AND state <> 'refused'"),
+        ),
+        {
+            "comment": "Money handed to agencies and given back; a correction is another row. Append-only but for its decision"
+        },
+    )
+    id: Mapped[int] = key()
+    agency_id: Mapped[int] = mapped_column(ForeignKey("agencies.id"), nullable=False, comment="To or from which agency")
+    area_id: Mapped[int] = mapped_column(
+        ForeignKey("areas.id"), nullable=False, comment="Whose account with the agency"
+    )
+    period_id: Mapped[int] = mapped_column(ForeignKey("periods.id"), nullable=False, comment="For which period")
+    kind: Mapped[str] = words("transfer: to the agency; return: given back by the agency")
+    amount_vnd: Mapped[int] = vnd(
+        "Đồng; of a correction what is added to the row it corrects, perhaps negative", default=None
+    )
+    treasury_ref: Mapped[str] = words("Number of the treasury's or bank's document")
+    transferred_on: Mapped[date] = mapped_column(Date, nullable=False, comment="Day of the document")
+    corrects_id: Mapped[int | None] = mapped_column(
+        ForeignKey("agency_transfers.id"), comment="The row this one corrects"
+    )
+    reason: Mapped[str | None] = words("Why it is corrected", nullable=True)
+    entered_by: Mapped[str] = words("User name of the accountant")
+    entered_at: Mapped[datetime] = instant("When", now=True)
+    state: Mapped[str] = state(TRANSFER)
+    decided_by: Mapped[str | None] = words("Who approved or refused it", nullable=True)
+    decided_at: Mapped[datetime | None] = instant("When")
+    decision_note: Mapped[str | None] = words("Note of the decision", nullable=True)
+
+    agency: Mapped[Agency] = relationship()
+    area: Mapped[Area] = relationship()
+    period: Mapped[Period] = relationship()
+    corrects: Mapped[AgencyTransfer | None] = relationship(remote_side=[id])
+
+    def __str__(self) -> str:
+        return self.treasury_ref
+
+
 # --- Journal, audit, work ----------------------------------------------------------------------------------------
 
 
@@ -1254,6 +1315,12 @@ class MoneyMovement(Scoped, Model):
             "ix_money_movements_afterwards",
             "line_id",
             postgresql_where=text("from_bucket NOT IN ('owed', 'with_agency')"),
+        ),
+        Index(
+            "ix_money_movements_recovered",
+            "area_path",
+            "id",
+            postgresql_where=text("from_bucket = 'recovered' OR to_bucket = 'recovered'"),
         ),
         {"comment": "The journal (promise P2): one row a movement; a correction is another row. Append-only"},
     )

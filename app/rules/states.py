@@ -349,7 +349,35 @@ PERIOD = Machine(
     ),
 )
 
-MACHINES: dict[str, Machine] = {m.name: m for m in (BATCH, PACKET, SETTLEMENT, EXTENSION, PERIOD)}
+TRANSFER = Machine(
+    name="transfer",
+    label=N_("Chuyển tiền"),
+    table="agency_transfers",
+    initial="entered",
+    states={"entered": N_("Chờ duyệt"), "approved": N_("Đã duyệt"), "refused": N_("Không duyệt")},
+    tone={"entered": "warn", "approved": "good", "refused": "off"},
+    moves=_moves(
+        Move(
+            "approve",
+            N_("Duyệt"),
+            _set("entered"),
+            "approved",
+            frozenset({_SUPERVISOR}),
+            N_("Người duyệt không phải người nhập; từ lúc này tiền được tính vào số dư."),
+        ),
+        Move(
+            "refuse",
+            N_("Không duyệt"),
+            _set("entered"),
+            "refused",
+            frozenset({_SUPERVISOR}),
+            N_("Chứng từ nhập sai; số dư không đổi."),
+            reason_required=True,
+        ),
+    ),
+)
+
+MACHINES: dict[str, Machine] = {m.name: m for m in (BATCH, PACKET, SETTLEMENT, EXTENSION, PERIOD, TRANSFER)}
 
 LINE_RESULTS: dict[str, str] = {
     "pending": N_("Chưa cập nhật"),

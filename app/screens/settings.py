@@ -98,6 +98,7 @@ class PaymentSettingView(DatedView):
         "payment_day_from": _l("Ngày chi trả đầu tiên"),
         "payment_day_to": _l("Ngày chi trả cuối cùng"),
         "paying_level": _l("Cấp lập danh sách"),
+        "transfer_level": _l("Cấp chuyển tiền cho đơn vị chi trả"),
         "shift_to_working_day": _l("Ngày nghỉ thì lùi về ngày làm việc trước"),
         "unusual_change_percent": _l("Cảnh báo khi trợ cấp đổi quá (%)"),
     }
@@ -108,7 +109,7 @@ class PaymentSettingView(DatedView):
     show_columns = add_columns
     search_columns = ["area", "valid_from"]
     order_columns = ["valid_from"]
-    choice_columns = {"paying_level": LEVELS}
+    choice_columns = {"paying_level": LEVELS, "transfer_level": LEVELS}
     description_columns = {
         "list_cutoff_day": _l("Danh sách gửi trước ngày này của tháng trước kỳ chi trả."),
         "settlement_cutoff_day": _l("Đơn vị chi trả quyết toán chậm nhất ngày này của tháng chi trả."),

@@ -32,6 +32,7 @@ class Effective:
     paying_level: str | None
     shift_to_working_day: bool | None
     unusual_change_percent: int | None
+    transfer_level: str | None
 
 
 _NEAREST = ", ".join(

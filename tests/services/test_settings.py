@@ -41,6 +41,7 @@ def test_the_country_settings_hold_where_nobody_says_otherwise(session: Session)
         paying_level="commune",
         shift_to_working_day=True,
         unusual_change_percent=50,
+        transfer_level=None,
     )
 
 
