@@ -122,6 +122,11 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "RecoveryView": reads(READERS),
     # --- Checks of the books (app/screens/books.py)
     "BookView": {"can_list": ADMINS | {AUDITOR}},
+    # --- The agency's balance (app/screens/balances.py, app/screens/transfers.py)
+    "BalanceView": reads(READERS),
+    "TransferView": reads(READERS)
+    | dict.fromkeys(("can_enter", "can_correct"), frozenset({ACCOUNTANT}))
+    | dict.fromkeys(("can_approve", "can_refuse"), frozenset({SUPERVISOR})),
     # --- Reports and long work (app/screens/reports.py, app/screens/work.py)
     "ReportView": reads(READERS) | {"can_export": READERS},
     "WorkView": dict.fromkeys(("can_list", "can_progress", "can_file"), READERS),
@@ -165,9 +170,19 @@ MENUS: dict[str, frozenset[Role]] = {
     "Quyết toán đơn vị chi trả": EVERYONE,
     "Danh sách truy thu": READERS,
     "Gia hạn": EVERYONE,
+    "Số dư đơn vị chi trả": READERS,
+    "Chuyển tiền": READERS,
     "Báo cáo thống kê": READERS,
     "DVCT_01": READERS,
     "DVCT_02": READERS,
+    "DVCT_03": READERS,
+    "DVCT_06": READERS,
+    "DVCT_07": READERS,
+    "DVCT_08": READERS,
+    "DVCT_09": READERS,
+    "DVCT_10": READERS,
+    "DVCT_11": READERS,
+    "C74B_HD": READERS,
     "Tất cả báo cáo": READERS,
     "Công việc": READERS,
 }

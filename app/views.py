@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _l
 from app.reports.catalogue import REPORTS
 from app.screens import (
     areas,
+    balances,
     batches,
     books,
     deaths,
@@ -23,6 +24,7 @@ from app.screens import (
     settings,
     settlement_records,
     settlements,
+    transfers,
     users,
     work,
 )
@@ -86,6 +88,8 @@ def _settling(appbuilder: Any) -> None:
     )
     appbuilder.add_view(recoveries.RecoveryView, "Danh sách truy thu", label=_l("Danh sách truy thu"), **other)
     appbuilder.add_view(extensions.ExtensionView, "Gia hạn", label=_l("Gia hạn"), **other)
+    appbuilder.add_view(balances.BalanceView, "Số dư đơn vị chi trả", label=_l("Số dư đơn vị chi trả"), **other)
+    appbuilder.add_view(transfers.TransferView, "Chuyển tiền", label=_l("Chuyển tiền"), **other)
 
 
 def _reporting(appbuilder: Any) -> None:

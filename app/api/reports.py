@@ -24,7 +24,20 @@ from app.reports.shape import Report, Request, Row
 from app.rules.actors import SYSTEM
 from app.services import access
 
-ARGUMENTS = ("period", "from", "to", "area", "agency", "kind", "outcome", "order", "page", "page_size")
+ARGUMENTS = (
+    "period",
+    "from",
+    "to",
+    "area",
+    "agency",
+    "kind",
+    "outcome",
+    "method",
+    "batch",
+    "order",
+    "page",
+    "page_size",
+)
 PAGE_SIZE, MAX_PAGE_SIZE, MAX_ROWS = 200, 1_000, 1_000_000
 
 

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import BadInput, NotFound
-from app.models import Agency, Area
+from app.models import Agency, Area, PayoutBatch
 from app.reports.catalogue import find
 from app.reports.shape import Report, Request
-from app.reports.words import KINDS, OUTCOMES
+from app.reports.words import KINDS, METHODS, OUTCOMES
 from app.rules import dates
 from app.rules.actors import Actor
 
@@ -35,12 +35,17 @@ class TooManyMonths(BadInput):
     """Một báo cáo xem được nhiều nhất %(most)s tháng."""
 
 
+class ListUnknown(BadInput):
+    """Không có danh sách mang mã này trong địa bàn của bạn."""
+
+
 class ChoiceUnknown(BadInput):
     """Lựa chọn này không có. Hãy chọn trong danh sách."""
 
 
 def read(session: Session, code: str, asked: Mapping[str, str], *, by: Actor, month: date) -> Request:
-    """A request from `area` (official code), `from` and `to` (months), `agency`, `kind`, `outcome`, `order`.
+    """A request from `area` (official code), `from` and `to` (months), `agency`, `kind`, `outcome`, `method`,
+    `batch` (its code), `order`.
 
     What is not asked is the actor's whole area and `month`. Raises NotFound, BadInput with its field.
     """
@@ -59,6 +64,8 @@ def read(session: Session, code: str, asked: Mapping[str, str], *, by: Actor, mo
         agency_id=_agency(session, asked.get("agency", "")) if "agency" in report.filters else None,
         kind=_choice(report, asked, "kind", KINDS),
         outcome=_choice(report, asked, "outcome", OUTCOMES),
+        method=_choice(report, asked, "method", METHODS),
+        batch_id=_batch(session, asked.get("batch", "")) if "batch" in report.filters else None,
         order=_choice(report, asked, "order", report.orders),
     )
 
@@ -97,6 +104,17 @@ def _agency(session: Session, text: str) -> int | None:
     if found is None:
         raise ChoiceUnknown(field="agency")
     return found.id
+
+
+def _batch(session: Session, code: str) -> int | None:
+    """The list with this code, in scope."""
+    if not code.strip():
+        return None
+    statement = select(PayoutBatch.id).where(PayoutBatch.code == code.strip().upper())
+    found = session.scalar(statement) if code.isprintable() else None
+    if found is None:
+        raise ListUnknown(field="batch")
+    return found
 
 
 def _choice(report: Report, asked: Mapping[str, str], field: str, known: Mapping[str, object]) -> str:

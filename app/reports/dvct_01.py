@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from app.reports.sent import LINES, OUTCOME
-from app.reports.shape import TOGETHER, Column, Order, Report
+from app.reports.sent import LINES, OUTCOME, PARTS, TALLIES
+from app.reports.shape import Column, Order, Report
 from app.rules.states import N_
 
-_OUTCOMES = {"paid": "paid", "unpaid": "unpaid", "recover": "to_recover", "pending": "pending"}
+TALLY_COLUMNS = (
+    Column("sent_people", N_("Đã gửi: lượt người"), "number", total=True),
+    Column("sent_vnd", N_("Đã gửi: đồng"), "money", total=True, width=18),
+    Column("paid_people", N_("Đã trả: lượt người"), "number", total=True),
+    Column("paid_vnd", N_("Đã trả: đồng"), "money", total=True, width=18),
+    Column("unpaid_people", N_("Chưa trả: lượt người"), "number", total=True),
+    Column("unpaid_vnd", N_("Chưa trả: đồng"), "money", total=True, width=16),
+    Column("recover_people", N_("Cần truy thu: lượt người"), "number", total=True),
+    Column("recover_vnd", N_("Cần truy thu: đồng"), "money", total=True, width=16),
+    Column("pending_people", N_("Chưa có kết quả: lượt người"), "number", total=True),
+    Column("pending_vnd", N_("Chưa có kết quả: đồng"), "money", total=True, width=18),
+)
 
-
-def _tally(name: str, outcome: str) -> str:
-    codes = ", ".join(f"'{code}'" for code in sorted(TOGETHER.get(outcome, {outcome})))
-    return (
-        f"count(*) FILTER (WHERE outcome IN ({codes})) AS {name}_people,"
-        f" coalesce(sum(total_vnd) FILTER (WHERE outcome IN ({codes})), 0)::bigint AS {name}_vnd"
-    )
-
-
-_TALLIES = ", ".join(_tally(name, outcome) for name, outcome in _OUTCOMES.items())
+DRILL_OUTCOMES = {"sent_people": ""} | {f"{name}_people": outcome for name, outcome in PARTS.items()}
 
 _SOURCE = f"""
 SELECT agency, agency_id, month, area_code, area_name, area_path, grouping(area_path) = 1 AS subtotal,
-       count(*) AS sent_people, sum(total_vnd)::bigint AS sent_vnd, {_TALLIES},
+       {TALLIES},
        count(*) FILTER (WHERE result = 'pending') AS provisional
   FROM (SELECT coalesce(g.name, '') AS agency, coalesce(b.agency_id, 0) AS agency_id, p.month, a.code AS area_code,
                a.full_name AS area_name, a.path AS area_path, l.total_vnd, l.result, {OUTCOME} AS outcome {LINES}) line
@@ -37,16 +39,7 @@ REPORT = Report(
         Column("month", N_("Kỳ"), "month", width=10),
         Column("area_code", N_("Mã địa bàn"), width=10),
         Column("area_name", N_("Địa bàn"), width=24),
-        Column("sent_people", N_("Đã gửi: lượt người"), "number", total=True),
-        Column("sent_vnd", N_("Đã gửi: đồng"), "money", total=True, width=18),
-        Column("paid_people", N_("Đã trả: lượt người"), "number", total=True),
-        Column("paid_vnd", N_("Đã trả: đồng"), "money", total=True, width=18),
-        Column("unpaid_people", N_("Chưa trả: lượt người"), "number", total=True),
-        Column("unpaid_vnd", N_("Chưa trả: đồng"), "money", total=True, width=16),
-        Column("recover_people", N_("Cần truy thu: lượt người"), "number", total=True),
-        Column("recover_vnd", N_("Cần truy thu: đồng"), "money", total=True, width=16),
-        Column("pending_people", N_("Chưa có kết quả: lượt người"), "number", total=True),
-        Column("pending_vnd", N_("Chưa có kết quả: đồng"), "money", total=True, width=18),
+        *TALLY_COLUMNS,
     ),
     source=_SOURCE,
     orders={
@@ -59,5 +52,5 @@ REPORT = Report(
     filters=frozenset({"agency", "kind"}),
     drill="DVCT_02",
     drill_by={"area": "area_code", "month": "month", "agency": "agency_id"},
-    drill_outcomes={"sent_people": ""} | {f"{name}_people": outcome for name, outcome in _OUTCOMES.items()},
+    drill_outcomes=DRILL_OUTCOMES,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.reports.sent import LINES, OUTCOME
+from app.reports.sent import LINES, NAME_ORDER, OUTCOME, REASON
 from app.reports.shape import Column, Order, Report
 from app.rules.states import N_
 
@@ -10,11 +10,9 @@ _SOURCE = f"""
 SELECT * FROM (
     SELECT a.full_name AS area_name, p.month, l.no, l.beneficiary_code, l.full_name, l.birth, l.hamlet, l.payee_name,
            l.method, l.total_vnd, {OUTCOME} AS outcome,
-           CASE WHEN l.result <> 'pending' THEN l.result_reason
-                WHEN r.decided_outcome IS NULL AND r.outcome <> 'paid' THEN r.reason_code
-                WHEN r.decided_outcome <> 'paid' THEN coalesce(r.reason_code, r.decided_reason) END AS reason,
+           {REASON} AS reason,
            false AS subtotal, (l.result = 'pending')::int AS provisional,
-           b.area_path, b.id AS batch_id, l.name_fold, l.id AS line_id {LINES}) line
+           b.area_path, b.id AS batch_id, l.name_fold, l.beneficiary_id, l.id AS line_id {LINES}) line
  WHERE CAST(:outcomes AS text[]) IS NULL OR outcome = ANY(:outcomes)
 """
 
@@ -39,9 +37,9 @@ REPORT = Report(
     source=_SOURCE,
     orders={
         "area": Order(N_("Theo địa bàn và STT"), "area_path, month, batch_id, no"),
-        "name": Order(N_("Theo họ tên"), 'name_fold COLLATE "C", line_id'),
+        "name": Order(N_("Theo họ tên"), NAME_ORDER),
         "amount": Order(N_("Số tiền lớn nhất trước"), "total_vnd DESC, line_id"),
     },
-    filters=frozenset({"agency", "kind", "outcome"}),
+    filters=frozenset({"agency", "kind", "outcome", "batch", "method"}),
     personal=True,
 )

@@ -23,7 +23,7 @@ from app.reports import asking, csv_file, workbook
 from app.reports.catalogue import find
 from app.reports.shape import Column, Report, Request, Row, Totals
 from app.reports.sheet import Sheet
-from app.reports.words import KINDS, OUTCOMES, WORDS, worded
+from app.reports.words import KINDS, METHODS, OUTCOMES, WORDS, worded
 from app.rules import dates, money
 from app.rules.actors import Actor
 from app.services import access
@@ -189,6 +189,8 @@ def narrowed(session: Session, request: Request) -> list[str]:
         lines.append(_("Đơn vị chi trả: %(name)s.", name=name))
     if request.kind:
         lines.append(_("Loại danh sách: %(kind)s.", kind=gettext(KINDS[request.kind])))
+    if request.method:
+        lines.append(_("Hình thức chi trả: %(method)s.", method=gettext(METHODS[request.method])))
     if request.outcome:
         lines.append(_("Kết quả: %(outcome)s.", outcome=gettext(OUTCOMES[request.outcome])))
     return lines

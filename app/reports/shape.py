@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.rules.actors import bounds_of
 
-Kind = Literal["text", "number", "money", "date", "month", "agency", "method", "outcome", "reason"]
+Kind = Literal["text", "number", "money", "date", "month", "agency", "method", "outcome", "reason", "kind", "section"]
 NUMERIC: frozenset[Kind] = frozenset({"number", "money"})
 """Kinds of columns written as numbers."""
 
@@ -71,6 +71,7 @@ class Request:
     agency_id: int | None = None
     kind: str = ""
     outcome: str = ""
+    method: str = ""
     batch_id: int | None = None
     order: str = ""
 
@@ -86,6 +87,7 @@ class Request:
             "agency": self.agency_id,
             "kind": self.kind or None,
             "batch": self.batch_id,
+            "method": self.method or None,
             "outcomes": _outcomes(self.outcome),
         }
 
@@ -99,6 +101,7 @@ class Request:
             "agency_id": self.agency_id,
             "kind": self.kind,
             "outcome": self.outcome,
+            "method": self.method,
             "batch_id": self.batch_id,
             "order": self.order,
         }
@@ -129,6 +132,7 @@ class Report:
     `orders`: the first is the order of the report itself. `filters`: what a request narrows besides area and months.
     `personal`: it names people, so whoever sees it or takes it away is recorded. `drill`: the report behind a row, asked
     by `drill_by` (name in an address -> SQL column); a cell of `drill_outcomes` (column -> outcome) leads to some of it.
+    `words_of`: the column whose total is written out in words on paper; the last sum of money where it says nothing.
     """
 
     code: str
@@ -142,6 +146,7 @@ class Report:
     drill: str = ""
     drill_by: Mapping[str, str] = field(default_factory=dict)
     drill_outcomes: Mapping[str, str] = field(default_factory=dict)
+    words_of: str = ""
 
     def rows(self, session: Session, request: Request) -> Iterator[Row]:
         """Every row, streamed through a cursor on the server."""
@@ -177,6 +182,13 @@ class Report:
     def count(self, session: Session, request: Request) -> int:
         """Rows without subtotals."""
         return self.totals(session, request).rows
+
+    @property
+    def spelled(self) -> Column | None:
+        """The column whose total is written out in words: the one named, else the last sum of money."""
+        summed = [column for column in self.columns if column.total and column.kind == "money"]
+        named = [column for column in summed if column.key == self.words_of]
+        return next(reversed(named or summed), None)
 
     def order(self, request: Request) -> Order:
         """How the rows are sorted; the report's own order for one that does not exist."""

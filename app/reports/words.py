@@ -21,11 +21,20 @@ METHODS: dict[str, str] = {
 OUTCOMES: dict[str, str] = {code: words for code, words in STANDINGS.items() if code != "foreign"}
 """How a line that was sent stands."""
 
+SECTIONS: dict[str, str] = {
+    "came": N_("Tăng"),
+    "left": N_("Giảm"),
+    "changed": N_("Thay đổi"),
+}
+"""How a line differs from what it was before."""
+
 WORDS: dict[str, dict[str, str]] = {
     "agency": {"": N_("Không qua đơn vị chi trả")},
     "method": METHODS,
     "outcome": OUTCOMES,
     "reason": REASONS,
+    "kind": KINDS,
+    "section": SECTIONS,
 }
 """Kind of a column whose cells may be codes -> code -> words; a text that is no code is its own words."""
 

@@ -18,7 +18,7 @@ from app.models import Agency, Area
 from app.reports import asking, exporting
 from app.reports.catalogue import find
 from app.reports.shape import NUMERIC, Column, Report, Request, Row, Totals
-from app.reports.words import KINDS, OUTCOMES, worded
+from app.reports.words import KINDS, METHODS, OUTCOMES, worded
 from app.rules import dates
 from app.rules.actors import Actor
 from app.screens.lookups import AREAS
@@ -28,7 +28,7 @@ from app.web.words import dmy, month, thousands, vnd
 
 PAGE_SIZE = 50
 MOST_PAGES = 100_000
-ARGUMENTS = ("area", "from", "to", "agency", "kind", "outcome", "order")
+ARGUMENTS = ("area", "from", "to", "agency", "kind", "outcome", "method", "batch", "order")
 """What an address may ask of a report; kept when turning pages, exporting and printing."""
 
 
@@ -111,12 +111,12 @@ class ReportPage:
     def _behind(self, row: Row, column: Column, value: Any) -> str:
         if not self.report.drill or row.subtotal or not value or column.key not in self.report.drill_outcomes:
             return ""
-        asks = {name: told for name, told in row.asks.items() if told}
-        the_month = dates.format_month(asks.pop("month"))
-        outcome = self.report.drill_outcomes[column.key] or None
-        kind = self.request.kind if self.request else ""
-        kept: dict[str, Any] = {"from": the_month, "to": the_month, "outcome": outcome, "kind": kind or None}
-        return url_for("ReportView.show", code=self.report.drill, **asks, **kept)
+        asks: dict[str, Any] = {name: told for name, told in row.asks.items() if told}
+        asks["from"] = asks["to"] = dates.format_month(asks.pop("month"))
+        asks["outcome"] = self.report.drill_outcomes[column.key] or None
+        for name in ("kind", "agency"):
+            asks.setdefault(name, asked.args.get(name) or None)
+        return url_for("ReportView.show", code=self.report.drill, **asks)
 
 
 def shown(column: Column, value: Any) -> Any:
@@ -177,10 +177,16 @@ def _fields(session: Session, report: Report, problems: Mapping[str, str]) -> li
         fields.append(
             _field("agency", _("Đơn vị chi trả"), "choice", problems, tuple((str(a.id), a.name) for a in agencies))
         )
-    for name, label, words in (("kind", _("Loại danh sách"), KINDS), ("outcome", _("Kết quả"), OUTCOMES)):
+    for name, label, words in (
+        ("kind", _("Loại danh sách"), KINDS),
+        ("outcome", _("Kết quả"), OUTCOMES),
+        ("method", _("Hình thức chi trả"), METHODS),
+    ):
         if name in report.filters:
             choices = tuple((code, gettext(text)) for code, text in words.items())
             fields.append(_field(name, label, "choice", problems, choices))
+    if "batch" in report.filters:
+        fields.append(_field("batch", _("Mã danh sách"), "text", problems))
     return [*fields, _field("order", _("Sắp xếp"), "choice", problems, orders)]
 
 

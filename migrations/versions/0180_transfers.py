@@ -1,14 +1,14 @@
 """Money handed to agencies: transfers and returns, each approved by another person, never rewritten
 
 Revision ID: 0180
-Revises: 0006
+Revises: 0130
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0180"
-down_revision = "0006"
+down_revision = "0130"
 branch_labels = None
 depends_on = None
 

@@ -167,7 +167,7 @@ def test_csv_begins_with_a_byte_order_mark_and_runs_nothing(tmp_path: Path) -> N
 @pytest.mark.parametrize("code", list(REPORTS))
 @pytest.mark.parametrize("form", ["xlsx", "csv"])
 def test_totals_read_from_the_file_are_those_of_sql(
-    session: Session, settled: PayoutBatch, tmp_path: Path, code: str, form: str
+    session: Session, everything: PayoutBatch, tmp_path: Path, code: str, form: str
 ) -> None:
     report = REPORTS[code]
     totals = report.totals(session, asked(code))
@@ -266,7 +266,7 @@ def test_nobody_exports_another_area_or_another_form(session: Session, settled: 
 
 
 def test_taking_names_away_is_recorded_and_figures_are_not(session: Session, settled: PayoutBatch) -> None:
-    for code in REPORTS:
+    for code in ("DVCT_01", "DVCT_02", "DVCT_06", "DVCT_11", "C74B_HD"):
         exporting.record(session, asked(code), by=make.CLERK, people=7)
     row = session.scalars(select(AccessLog)).one()
     assert (row.what, row.row_count, row.actor, row.area_path) == (

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.errors import BadInput, NotFound
@@ -11,12 +14,25 @@ from app.models import Agency, PayoutBatch
 from app.reports import asking, catalogue
 from app.reports.catalogue import REPORTS
 from app.rules.actors import Role
-from app.services.settlements import arithmetic
+from app.services import balances
+from app.services.settlements import arithmetic, locking
 from tests import factories as make
 from tests import office, stages
 from tests.reports.conftest import asked
 
 OTHER = make.actor(Role.CLERK, "khac.canbo", "VN/01/00008/")
+
+
+OF_RESULTS = ("DVCT_01", "DVCT_02", "DVCT_03", "DVCT_06", "C74B_HD")
+"""Reports on what was sent and what became of it."""
+
+
+def table(session: Session, code: str, **more: object) -> list[dict[str, object]]:
+    """The rows of a report without subtotals, by column."""
+    report = REPORTS[code]
+    keys = [column.key for column in report.columns]
+    rows = report.rows(session, asked(code, **more))
+    return [dict(zip(keys, row.cells, strict=True)) for row in rows if not row.subtotal]
 
 
 def row_of(session: Session, code: str, **more: object) -> dict[str, object]:
@@ -30,14 +46,18 @@ def row_of(session: Session, code: str, **more: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("typed", "codes"),
     [
-        ("", ["DVCT_01", "DVCT_02"]),
-        ("dvct", ["DVCT_01", "DVCT_02"]),
-        ("ĐVCT", ["DVCT_01", "DVCT_02"]),
-        ("dvct 2", ["DVCT_02"]),
+        ("", list(REPORTS)),
+        ("dvct", [code for code in REPORTS if code.startswith("DVCT")]),
+        ("ĐVCT 1", ["DVCT_01", "DVCT_10", "DVCT_11"]),
+        ("dvct 02", ["DVCT_02"]),
         ("DVCT_01", ["DVCT_01"]),
-        ("chua tra", ["DVCT_01", "DVCT_02"]),
         ("danh sách đối tượng", ["DVCT_02"]),
-        ("tổng hợp", ["DVCT_01"]),
+        ("lien tiep", ["DVCT_03"]),
+        ("khau tru", ["DVCT_08"]),
+        ("phiên bản", ["DVCT_09"]),
+        ("mẫu c74b", ["C74B_HD"]),
+        ("số dư cuối kỳ", ["DVCT_11"]),
+        ("mang sang", ["DVCT_07", "DVCT_08"]),
         ("lương hưu", []),
     ],
 )
@@ -85,8 +105,8 @@ def test_a_list_that_was_sent_and_not_answered_has_no_result(session: Session) -
 def test_a_list_that_was_not_sent_is_in_no_report(session: Session) -> None:
     make.locked_list(session)
     session.commit()
-    for code, report in REPORTS.items():
-        assert report.totals(session, asked(code)).rows == 0
+    for code in OF_RESULTS:
+        assert REPORTS[code].totals(session, asked(code)).rows == 0
 
 
 def test_a_list_the_agency_gave_back_is_in_no_report(session: Session) -> None:
@@ -125,14 +145,20 @@ def test_names_add_up_to_the_figures_above_them(session: Session, settled: Payou
         assert totals.sums["total_vnd"] == figures[f"{column}_vnd"]
 
 
-def test_sorting_is_by_name_or_amount_and_a_wrong_order_is_the_reports_own(
-    session: Session, settled: PayoutBatch
-) -> None:
+@pytest.mark.parametrize("code", ["DVCT_02", "DVCT_08", "DVCT_10"])
+def test_names_come_in_vietnamese_order_by_the_given_name(session: Session, code: str) -> None:
+    for name in ("Trần Văn Út", "Đinh Ân", "Ân Thị Lý", "Lê Thị Ẩn", "Phạm Đào", "Vũ An", "Ngô Dũng"):
+        make.entitled(session, name)
+    office.accepted(session, people=0)
+    place = [column.key for column in REPORTS[code].columns].index("full_name")
+    found = [row.cells[place] for row in REPORTS[code].rows(session, asked(code, order="name"))]
+    assert found == ["Vũ An", "Đinh Ân", "Lê Thị Ẩn", "Ngô Dũng", "Phạm Đào", "Ân Thị Lý", "Trần Văn Út"]
+
+
+def test_sorting_is_by_amount_and_a_wrong_order_is_the_reports_own(session: Session, settled: PayoutBatch) -> None:
     report = REPORTS["DVCT_02"]
     amounts = [row.cells[4] for row in report.rows(session, asked("DVCT_02", order="amount"))]
     assert amounts[0] == "Đặng Thị Út"
-    names = [row.cells[4] for row in report.rows(session, asked("DVCT_02", order="name"))]
-    assert names.index("Đặng Thị Út") < names.index("Trần Văn 1")
     assert [row.cells[2] for row in report.rows(session, asked("DVCT_02", order="no such"))] == list(range(1, 8))
 
 
@@ -150,6 +176,117 @@ def test_a_report_of_several_months_has_a_row_for_each(session: Session) -> None
     assert REPORTS["DVCT_01"].totals(session, only_october).rows == 0
 
 
+# --- Each report ---------------------------------------------------------------------------------------------------
+
+
+def test_unpaid_people_come_with_their_periods_in_a_row(session: Session, everything: PayoutBatch) -> None:
+    rows = table(session, "DVCT_03")
+    assert [(row["streak"], row["since"], row["reason"]) for row in rows] == [(1, make.NOVEMBER, "ABSENT")]
+    assert REPORTS["DVCT_03"].totals(session, asked("DVCT_03")).sums["total_vnd"] == rows[0]["total_vnd"]
+
+
+def test_months_unpaid_are_counted_back_until_one_is_missing(session: Session) -> None:
+    person = make.entitled(session, "Hồ Thị Sáu")
+    for month in (date(2026, 7, 1), date(2026, 9, 1), make.OCTOBER):
+        make.settled_month(session, month, unpaid=[person.id])
+    packet = office.accepted(session, people=1)
+    office.settle(
+        session,
+        packet,
+        *["unpaid" if line.full_name == "Hồ Thị Sáu" else "paid" for line in office.lines_of(session, packet)],
+    )
+    (row,) = table(session, "DVCT_03")
+    assert (row["full_name"], row["streak"], row["since"]) == ("Hồ Thị Sáu", 3, date(2026, 9, 1))
+    assert REPORTS["DVCT_03"].totals(session, asked("DVCT_03")).provisional == 1
+
+
+def test_payment_methods_add_up_to_what_was_sent(session: Session) -> None:
+    someone = make.entitled(session, "Bùi Thị Bank")
+    make.payee(session, someone.beneficiary, method=make.BANK)
+    batch = stages.settled(session, "paid", people=2)
+    rows = {row["method"]: row for row in table(session, "DVCT_06")}
+    assert {method: row["paid_people"] for method, row in rows.items()} == {"bank": 1, "cash": 2}
+    assert REPORTS["DVCT_06"].totals(session, asked("DVCT_06")).sums["sent_vnd"] == batch.total_vnd
+    for method, row in rows.items():
+        totals = REPORTS["DVCT_02"].totals(session, asked("DVCT_02", method=method))
+        assert totals.sums["total_vnd"] == row["sent_vnd"]
+
+
+def test_carried_money_says_where_it_comes_from_and_whether_it_is_paid_now(
+    session: Session, everything: PayoutBatch
+) -> None:
+    (row,) = table(session, "DVCT_07")
+    assert (row["full_name"], row["from_month"], row["carried_vnd"]) == ("Đặng Thị Út", make.OCTOBER, 1_080_000)
+    assert row["outcome"] == "paid"
+    assert REPORTS["DVCT_07"].totals(session, asked("DVCT_07")).sums["carried_vnd"] == everything.carried_vnd
+
+
+def test_the_list_to_sign_is_the_approved_list_to_the_dong(session: Session) -> None:
+    batch_id = make.locked_list(session, people=3)
+    session.commit()
+    batch = session.get_one(PayoutBatch, batch_id)
+    totals = REPORTS["DVCT_08"].totals(session, asked("DVCT_08", batch_id=batch_id))
+    assert (totals.rows, totals.sums["total_vnd"]) == (batch.line_count, batch.total_vnd)
+    assert totals.sums["benefit_vnd"] == batch.benefit_vnd
+    assert REPORTS["DVCT_08"].totals(session, asked("DVCT_08", batch_id=batch_id + 1)).rows == 0
+
+
+def test_two_versions_differ_by_the_line_that_was_held_out(session: Session, everything: PayoutBatch) -> None:
+    (row,) = table(session, "DVCT_09")
+    assert (row["section"], row["before_version"], row["now_version"]) == ("left", 1, 2)
+    assert (row["before_vnd"], row["now_vnd"], row["difference_vnd"]) == (540_000, 0, -540_000)
+    sent = session.execute(text("SELECT total_vnd FROM packets ORDER BY version")).scalars().all()
+    assert row["difference_vnd"] == sent[1] - sent[0]
+
+
+def test_the_months_differ_by_who_came_who_left_and_whose_money_changed(
+    session: Session, everything: PayoutBatch
+) -> None:
+    found = {(row["section"], row["full_name"]): row["difference_vnd"] for row in table(session, "DVCT_10")}
+    assert found[("left", "Lò Văn Đi")] == -540_000
+    came = [name for section, name in found if section == "came"]
+    assert len(came) == 2
+    totals = REPORTS["DVCT_10"].totals(session, asked("DVCT_10"))
+    months = session.execute(
+        text("SELECT benefit_vnd FROM payout_batches b JOIN periods p ON p.id = b.period_id ORDER BY p.month")
+    ).scalars()
+    october, november = months
+    assert totals.sums["difference_vnd"] == november - october
+
+
+def test_the_balance_is_the_one_of_its_service(session: Session, everything: PayoutBatch) -> None:
+    row = row_of(session, "DVCT_11")
+    found = balances.of_account(session, make.COMMUNE_PATH, make.agency(session).id, make.NOVEMBER)
+    assert found is not None
+    assert {name: row[name] for name in ("closing_vnd", "fee_vnd", "due_vnd")} == {
+        "closing_vnd": found.closing_vnd,
+        "fee_vnd": found.fee_vnd,
+        "due_vnd": found.due_vnd,
+    }
+    assert row["closing_vnd"] == everything.total_vnd - found.paid_vnd - found.wrong_vnd
+
+
+def test_the_settlement_sheet_holds_its_pairs(session: Session) -> None:
+    packet = office.accepted(session, people=5)
+    lines = office.lines_of(session, packet)
+    said = office.results(lines, "paid", "unpaid", "unpaid", "recover", "paid")
+    said[2] = office.result(lines[2], "unpaid", reason="MOVED")
+    office.hear(session, *office.parts(packet.code, said))
+    before = row_of(session, "C74B_HD")
+    locking.lock(session, office.settlement_of(session, packet).id, by=make.ACCOUNTANT)
+    session.commit()
+    after = row_of(session, "C74B_HD")
+    one = 540_000
+    pairs = {
+        name: (after[f"{name}_people"], after[f"{name}_vnd"])
+        for name in ("payable", "paid", "moved", "unpaid", "approved")
+    }
+    assert pairs == {
+        "payable": (5, 5 * one), "paid": (3, 3 * one), "moved": (1, one), "unpaid": (1, one), "approved": (2, 2 * one),
+    }  # fmt: skip
+    assert (before["paid_people"], before["approved_people"]) == (3, 0), "nothing is approved before the lock"
+
+
 # --- Scope ---------------------------------------------------------------------------------------------------------
 
 
@@ -164,7 +301,8 @@ def test_another_commune_sees_nothing_even_when_it_asks_for_this_one(session: Se
 def test_the_bounds_of_the_request_hold_without_row_level_security(session: Session, settled: PayoutBatch) -> None:
     for code, report in REPORTS.items():
         assert report.totals(session, asked(code, area=OTHER.area_path)).rows == 0
-        assert report.totals(session, asked(code, area="VN/01/")).rows >= 1
+    for code in OF_RESULTS:
+        assert REPORTS[code].totals(session, asked(code, area="VN/01/")).rows >= 1
 
 
 def test_an_agencys_user_sees_its_own_agencys_lines_only(session: Session, settled: PayoutBatch) -> None:
@@ -186,7 +324,16 @@ def test_an_empty_address_asks_for_ones_own_area_and_the_month_of_the_header(ses
 
 def test_an_address_is_read_with_all_its_filters(session: Session) -> None:
     agency = make.agency(session)
-    written = {"area": "00004", "from": "10/2026", "to": "2026-11", "agency": str(agency.id), "kind": "monthly"}
+    batch_id = make.made_list(session, people=1)
+    written = {
+        "area": "00004",
+        "batch": "ct-202611-00004-m",
+        "method": "cash",
+        "from": "10/2026",
+        "to": "2026-11",
+        "agency": str(agency.id),
+        "kind": "monthly",
+    }
     request = asking.read(
         session,
         "DVCT_02",
@@ -194,7 +341,8 @@ def test_an_address_is_read_with_all_its_filters(session: Session) -> None:
         by=make.PROVINCE_CLERK,
         month=make.NOVEMBER,
     )
-    wanted = {"agency_id": agency.id, "kind": "monthly", "outcome": "unpaid", "order": "name"}
+    wanted = {"agency_id": agency.id, "kind": "monthly", "outcome": "unpaid", "order": "name", "method": "cash"}
+    wanted["batch_id"] = batch_id
     assert request == asked("DVCT_02", month_from=make.OCTOBER, **wanted)
     assert type(request).read(request.written()) == request
 
@@ -216,6 +364,9 @@ def test_a_filter_the_report_does_not_have_is_left_out(session: Session) -> None
         ("agency", "x"),
         ("agency", "99999999999999999999"),
         ("agency", "²"),
+        ("batch", "CT-209901-00004-M"),
+        ("batch", "x\x00"),
+        ("method", "gold"),
     ],
 )
 def test_what_cannot_be_read_names_its_field(session: Session, field: str, value: str) -> None:
