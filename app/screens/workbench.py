@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, jsonify, render_template, request, url_for
@@ -28,7 +29,8 @@ from app.services import access, attention, month_facts, workbench
 from app.services.attention import Item
 from app.services.month_facts import ListFacts
 from app.services.month_steps import STATE_WORDS, TONES, Action, Step, StepState
-from app.services.workbench import AreaMonth
+from app.services.workbench import AreaMonth, ProvinceMonth
+from app.web import maps
 from app.web.frame import current_month
 from app.web.words import dmy, tag, thousands
 
@@ -80,6 +82,8 @@ class Home(IndexView):
             step_tag=step_tag,
             state_words=STATE_WORDS,
             tones=TONES,
+            drawing=maps.communes(area.code),
+            shades={row.area.code: _shade(row) for row in rows if not row.empty},
             **_shared(session, area),
         )
         return page
@@ -99,6 +103,8 @@ class Home(IndexView):
             sorts=SORT_WORDS,
             state_words=STATE_WORDS,
             tones=TONES,
+            drawing=maps.provinces(),
+            shades={row.code: _shade_of_many(row) for row in rows},
             **_shared(session, area),
         )
         return page
@@ -294,6 +300,32 @@ def _hint(step: Step, row: AreaMonth, changes: month_facts.Changes) -> str:
     if step.lists > 1 and step.state != StepState.DONE:
         return str(_("%(done)s trong %(lists)s danh sách.", done=step.done, lists=step.lists))
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shade:
+    """How an area stands on the map: how many of the steps are done, whether it is late, both in words."""
+
+    full_name: str
+    done: int
+    late: bool
+    words: str
+
+
+def _shade(row: AreaMonth) -> Shade:
+    words = _("Đã xong cả kỳ") if row.current is None else gettext(row.current.kind.label)
+    if row.days_late:
+        words = f"{words}, {_('quá hạn %(days)s ngày', days=thousands(row.days_late))}"
+    return Shade(row.area.full_name, sum(step.state == StepState.DONE for step in row.steps), row.days_late > 0, words)
+
+
+def _shade_of_many(row: ProvinceMonth) -> Shade:
+    """A province is as far as its areas are on average."""
+    done = sum(one.done for one in row.tallies) // row.areas
+    words = _("%(closed)s/%(areas)s xã đã chốt kỳ", closed=thousands(row.tallies[-1].done), areas=thousands(row.areas))
+    if row.days_late:
+        words = f"{words}, {_('chậm nhất %(days)s ngày', days=thousands(row.days_late))}"
+    return Shade(row.full_name, done, row.days_late > 0, words)
 
 
 def step_tag(step: Step) -> Any:
