@@ -103,7 +103,9 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     | dict.fromkeys(("withdraw", "recall"), frozenset({CLERK, SUPERVISOR})),
     "MakeListsView": dict.fromkeys(("can_form", "can_make", "can_list"), frozenset({CLERK})),
     "DeathView": reads(READERS),
-    "PacketView": reads(EVERYONE) | {"can_recall": frozenset({CLERK, SUPERVISOR}), "can_body": ADMINS | {AUDITOR}},
+    "PacketView": reads(EVERYONE)
+    | {"can_recall": frozenset({CLERK, SUPERVISOR}), "can_body": ADMINS | {AUDITOR}, "can_file": OFFICE | {AGENCY_USER}}
+    | dict.fromkeys(("can_answer", "can_bring"), frozenset({CLERK, SUPERVISOR, AGENCY_USER})),
     "AreaPeriodView": reads(READERS) | {"can_close": OFFICE, "can_reopen": frozenset({SUPERVISOR})},
     # --- Settlements, extensions, recoveries (app/screens/settlements.py, extensions.py, recoveries.py)
     "SettlementView": reads(EVERYONE)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, flash, redirect, request, url_for
+from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose, has_access
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
-from sqlalchemy.orm import undefer
 
-from app.errors import NotFound, Stale
 from app.extensions import current_actor, db, transaction
 from app.models import Packet, Settlement, StateChange
 from app.rules.actors import Role
@@ -20,16 +18,13 @@ from app.rules.states import PACKET
 from app.screens import batch_moves, persons
 from app.screens.actions import reason
 from app.screens.base import ReadOnlyView
+from app.screens.packet_files import PacketFiles, carried_by, demand_unmoved, stamp, stored_body, taken_away, words
 from app.screens.paths import ByPath
-from app.services import access, calls, packets
+from app.services import by_hand, calls, packets
 from app.services.settlements import heard
 
 
-class PacketMoved(Stale):
-    """Gói tin %(code)s vừa thay đổi từ lúc bạn mở trang, nay là “%(state)s”. Chưa làm gì cả: hãy xem lại rồi bấm lại."""
-
-
-class PacketView(ReadOnlyView):
+class PacketView(PacketFiles, ReadOnlyView):
     """Packets of the user's area, or of the user's agency, newest first."""
 
     datamodel = ByPath(Packet)
@@ -78,10 +73,13 @@ class PacketView(ReadOnlyView):
             heard=heard.about_packet(session, item),
             names=names,
             move_words=batch_moves.move_words,
-            seen=_stamp(item),
+            seen=stamp(item),
             waiting=_waits_for_an_answer(item),
             wire=calls.of_packet(session, item.id),
             recall=_recall_sentence(item) if actor.has(Role.CLERK, Role.SUPERVISOR) and self.may("can_recall") else "",
+            carried=words(
+                carried_by(session, item), {name: self.may(f"can_{name}") for name in ("file", "answer", "bring")}
+            ),
             may={"body": self.may("can_body") and item.body_sha256 is not None, "lists": actor.agency_id is None},
             **self._trail(item),
         )
@@ -93,10 +91,7 @@ class PacketView(ReadOnlyView):
         """Rút lại a packet that never left, or ask the agency to reject one it has."""
         item, why = self._find(pk), reason()
         with transaction() as session:
-            held = packets.lock(session, item.id)
-            if request.form.get("seen", "") != _stamp(held):
-                state = str(_(PACKET.states[held.state]))
-                raise PacketMoved(code=held.code, state=state)
+            demand_unmoved(session, item.id)
             asked = packets.ask_recall(session, item.id, by=current_actor(), because=why)
             withdrawn, code = asked.state == "withdrawn", asked.code
         if withdrawn:
@@ -110,27 +105,10 @@ class PacketView(ReadOnlyView):
     def body(self, pk: str) -> ResponseReturnValue:
         """The exact bytes that were sent, for who audits; the download is recorded."""
         item = self._find(pk)
-        found = db.session.scalars(select(Packet).where(Packet.id == item.id).options(undefer(Packet.body))).one()
-        if found.body is None:
-            raise NotFound
-        body, code = bytes(found.body), found.code
-        with transaction() as session:
-            access.seen(
-                session,
-                "packet_body",
-                by=current_actor(),
-                area_path=item.area_path,
-                entity_id=item.id,
-                people=item.people_count,
-            )
-        answer = Response(body, mimetype="application/json")
-        answer.headers["Content-Disposition"] = f'attachment; filename="{code}.json"'
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
-
-
-def _stamp(item: Packet) -> str:
-    return f"{item.state}.{item.recall_asked_at or ''}.{item.recall_answer or ''}"
+        session = db.session()
+        body = stored_body(session, item)
+        form = by_hand.form_of(session, item)
+        return taken_away(item, body, f"{item.code}.{form.suffix}", form.media_type)
 
 
 def _waits_for_an_answer(item: Packet) -> bool:
