@@ -43,6 +43,7 @@ from app.rules.states import (
     MACHINES,
     PACKET,
     PERIOD,
+    RECOVERY,
     SETTLEMENT,
     TRANSFER,
 )
@@ -61,7 +62,10 @@ METHODS = ("cash", "bank", "wallet")
 PAYEE_KINDS = ("self", "guardian", "carer", "authorised", "organiser")
 OUTCOMES = ("paid", "unpaid", "to_recover")
 FINDINGS = ("matched", "missing", "extra", "wrong_amount", "duplicate", "dispute")
-BUCKETS = ("owed", "with_agency", "paid", "unpaid", "carried", "stopped", "to_recover", "recovered")
+BUCKETS = ("owed", "with_agency", "paid", "unpaid", "carried", "stopped", "to_recover", "recovered", "written_off")
+RECOVERY_SOURCES = ("settlement", "death", "stop", "hand")
+RECOVERY_ENTRIES = ("withheld", "cash", "written_off")
+WITHHOLDING_OUTCOMES = ("waiting", "recovered", "released")
 USER_CHANGES = ("created", "changed", "disabled", "enabled", "password_reset", "password_changed")
 FAULTS_FOR_A_PERSON = ("unknown_packet", "other_agency", "superseded", "after_lock")
 MESSAGE_FAULTS = (
@@ -319,6 +323,7 @@ class PaymentSetting(Inherited, Model):
         CheckConstraint("payment_day_from BETWEEN 1 AND 31", name="payment_day_from"),
         CheckConstraint("payment_day_to BETWEEN 1 AND 31", name="payment_day_to"),
         CheckConstraint("unusual_change_percent BETWEEN 1 AND 1000", name="unusual_change_percent"),
+        CheckConstraint("recovery_share_percent BETWEEN 0 AND 90", name="recovery_share_percent"),
         one_of("paying_level", ("province", "commune"), nullable=True),
         one_of("transfer_level", ("province", "commune"), nullable=True),
         {"comment": "Payment settings per area, effective-dated, inherited from the parent where empty"},
@@ -351,6 +356,9 @@ class PaymentSetting(Inherited, Model):
     )
     unusual_change_percent: Mapped[int | None] = mapped_column(
         SmallInteger, comment="A change of amount against last month above this percent is a finding"
+    )
+    recovery_share_percent: Mapped[int | None] = mapped_column(
+        SmallInteger, comment="Most of a line that may be withheld for recoveries, in percent; nothing when nobody says"
     )
     row_version: Mapped[int] = row_version()
 
@@ -710,6 +718,11 @@ class PayoutBatch(Scoped, Model):
     withheld_vnd: Mapped[int] = vnd("Sum of the lines' withheld recovery")
     total_vnd: Mapped[int] = vnd("Sum of the lines' total")
     lines_sha256: Mapped[str | None] = words("SHA-256 of the line set, stored by the lock", nullable=True)
+    group_month: Mapped[date] = mapped_column(
+        Date,
+        nullable=False,
+        comment="First of the months settled at once with this list; its own month where each is settled by itself",
+    )
 
     area: Mapped[Area] = relationship()
     period: Mapped[Period] = relationship()
@@ -1225,22 +1238,119 @@ class DeadlineExtension(Scoped, Model):
 
 
 class Recovery(Scoped, Model):
-    """Truy thu: money wrongly paid that must come back."""
+    """Truy thu: money wrongly paid that must come back, by one decision for one person."""
 
     __tablename__ = "recoveries"
     __table_args__ = (
+        one_of("state", RECOVERY.states),
+        one_of("source", RECOVERY_SOURCES),
         CheckConstraint("amount_vnd > 0", name="amount_vnd"),
-        UniqueConstraint("line_id"),
+        CheckConstraint("instalment_vnd > 0", name="instalment_vnd"),
         Index("ix_recoveries_area_path_id", "area_path", "id"),
-        {"comment": "Recoveries; what came back is read from the journal"},
+        Index("ix_recoveries_line_id", "line_id"),
+        Index("ix_recoveries_of_person", "beneficiary_id", postgresql_where=text("state IN ('proposed', 'open')")),
+        {"comment": "Recoveries; what came back is the sum of their entries, which the journal mirrors"},
     )
     id: Mapped[int] = key()
-    line_id: Mapped[int] = mapped_column(ForeignKey("payout_lines.id"), nullable=False, comment="The line wrongly paid")
-    amount_vnd: Mapped[int] = vnd("Đồng to come back", default=None)
-    reason: Mapped[str] = words("Why")
-    opened_at: Mapped[datetime] = instant("When opened", now=True)
+    line_id: Mapped[int] = mapped_column(
+        ForeignKey("payout_lines.id"), nullable=False, comment="The first line wrongly paid; all are in recovery_lines"
+    )
+    beneficiary_id: Mapped[int] = mapped_column(
+        ForeignKey("beneficiaries.id"), nullable=False, comment="From whose money it is withheld"
+    )
+    amount_vnd: Mapped[int] = vnd("Đồng to come back, by the decision", default=None)
+    instalment_vnd: Mapped[int | None] = mapped_column(
+        BigInteger, comment="Most that is withheld in one period; as much as the share of a line allows when empty"
+    )
+    reason: Mapped[str] = words("Why: a reason code or words")
+    source: Mapped[str] = words("settlement, death, stop, hand", default="settlement")
+    decision_no: Mapped[str | None] = words("Number of the decision", nullable=True)
+    decided_on: Mapped[date | None] = mapped_column(Date, comment="Date of the decision")
+    state: Mapped[str] = state(RECOVERY)
+    entered_by: Mapped[str] = words("Who entered it", default="system")
+    opened_at: Mapped[datetime] = instant("When entered", now=True)
+    decided_by: Mapped[str | None] = words("Who approved or refused it", nullable=True)
+    decided_at: Mapped[datetime | None] = instant("When approved or refused")
+    closed_at: Mapped[datetime | None] = instant("When the last đồng came back or was written off")
 
     line: Mapped[PayoutLine] = relationship()
+    beneficiary: Mapped[Beneficiary] = relationship()
+
+    def __str__(self) -> str:
+        return str(self.beneficiary)
+
+
+class RecoveryLine(Scoped, Model):
+    """Which wrongly paid line a recovery asks how much of."""
+
+    __tablename__ = "recovery_lines"
+    __table_args__ = (
+        CheckConstraint("amount_vnd > 0", name="amount_vnd"),
+        Index("ix_recovery_lines_line_id", "line_id"),
+        {"comment": "Lines of a recovery; together never more than was paid on the line (trigger)"},
+    )
+    recovery_id: Mapped[int] = mapped_column(ForeignKey("recoveries.id"), primary_key=True, comment="Of which recovery")
+    line_id: Mapped[int] = mapped_column(
+        ForeignKey("payout_lines.id"), primary_key=True, autoincrement=False, comment="The line wrongly paid"
+    )
+    amount_vnd: Mapped[int] = vnd("Đồng of this line to come back", default=None)
+
+
+class Withholding(Scoped, Model):
+    """What a list's line withholds for one recovery."""
+
+    __tablename__ = "withholdings"
+    __table_args__ = (
+        one_of("outcome", WITHHOLDING_OUTCOMES),
+        CheckConstraint("amount_vnd > 0", name="amount_vnd"),
+        Index("ix_withholdings_recovery_id", "recovery_id"),
+        Index("ix_withholdings_waiting", "line_id", postgresql_where=text("outcome = 'waiting'")),
+        {"comment": "Money withheld by lines; counts as recovered only when the line, or who carries it, is paid"},
+    )
+    line_id: Mapped[int] = mapped_column(
+        ForeignKey("payout_lines.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        comment="The line that withholds",
+    )
+    recovery_id: Mapped[int] = mapped_column(
+        ForeignKey("recoveries.id"), primary_key=True, autoincrement=False, comment="For which recovery"
+    )
+    amount_vnd: Mapped[int] = vnd("Đồng withheld", default=None)
+    outcome: Mapped[str] = words(
+        "waiting, recovered (the line was paid), released (it never will be)", default="waiting"
+    )
+
+    line: Mapped[PayoutLine] = relationship()
+    recovery: Mapped[Recovery] = relationship()
+
+
+class RecoveryEntry(Scoped, Model):
+    """One amount that came back, or was written off; append-only, a correction is another entry."""
+
+    __tablename__ = "recovery_entries"
+    __table_args__ = (
+        one_of("kind", RECOVERY_ENTRIES),
+        CheckConstraint("amount_vnd <> 0", name="amount_vnd"),
+        Index("ix_recovery_entries_recovery_id", "recovery_id"),
+        {"comment": "Ledger of recoveries, mirrored by the journal. Append-only, but the area follows the recovery"},
+    )
+    id: Mapped[int] = key()
+    recovery_id: Mapped[int] = mapped_column(ForeignKey("recoveries.id"), nullable=False, comment="Of which recovery")
+    kind: Mapped[str] = words("withheld by a list, cash back through the agency, written_off")
+    amount_vnd: Mapped[int] = vnd("Đồng; negative takes an earlier entry back", default=None)
+    line_id: Mapped[int | None] = mapped_column(ForeignKey("payout_lines.id"), comment="The line that withheld it")
+    settlement_id: Mapped[int | None] = mapped_column(
+        ForeignKey("settlements.id"), comment="The settlement that counted it, or was reopened"
+    )
+    reference: Mapped[str | None] = words("Receipt or decision number", nullable=True)
+    note: Mapped[str | None] = words("Why, or how", nullable=True)
+    entered_by: Mapped[str] = words("Who")
+    at: Mapped[datetime] = instant("When", now=True)
+
+    recovery: Mapped[Recovery] = relationship()
+    line: Mapped[PayoutLine | None] = relationship()
+    settlement: Mapped[Settlement | None] = relationship()
 
 
 class AgencyTransfer(Scoped, Model):
@@ -1334,6 +1444,9 @@ class MoneyMovement(Scoped, Model):
     other_line_id: Mapped[int | None] = mapped_column(
         BigInteger, comment="The line that carries it, or carried it here"
     )
+    recovery_entry_id: Mapped[int | None] = mapped_column(
+        BigInteger, comment="Because of which entry of a recovery's ledger"
+    )
     actor: Mapped[str] = words("Who")
     reason: Mapped[str | None] = words("Why, for a correction", nullable=True)
     at: Mapped[datetime] = instant("When", now=True)
@@ -1350,7 +1463,7 @@ class StateChange(Scoped, Model):
         {"comment": "Audit of state changes (promise P4). Append-only"},
     )
     id: Mapped[int] = key()
-    machine: Mapped[str] = words("batch, packet, settlement, extension, period")
+    machine: Mapped[str] = words("batch, packet, settlement, extension, period, recovery")
     entity_id: Mapped[int] = mapped_column(BigInteger, nullable=False, comment="Key of the thing in its table")
     move: Mapped[str] = words("Name of the move; 'create' for the first")
     from_state: Mapped[str | None] = words("Before", nullable=True)

@@ -121,7 +121,11 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     },
     "SettlementRecordView": reads(EVERYONE),
     "ExtensionView": reads(EVERYONE) | dict.fromkeys(("can_grant", "can_refuse"), frozenset({SUPERVISOR})),
-    "RecoveryView": reads(READERS),
+    "RecoveryView": reads(READERS)
+    | {"can_propose": frozenset({CLERK}), "can_cash": frozenset({ACCOUNTANT})}
+    | dict.fromkeys(
+        ("can_approve", "can_refuse", "can_write_off", "can_instalment", "can_withdraw"), frozenset({SUPERVISOR})
+    ),
     # --- Checks of the books (app/screens/books.py)
     "BookView": {"can_list": ADMINS | {AUDITOR}},
     # --- The agency's balance (app/screens/balances.py, app/screens/transfers.py)

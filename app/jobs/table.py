@@ -9,6 +9,7 @@ from app import clock
 from app.agency import adapters
 from app.agency.port import Endpoint
 from app.extensions import transaction
+from app.jobs import recoveries
 from app.jobs.reports import expire_exports
 from app.jobs.work import KINDS
 from app.services import inbox, sending, work
@@ -40,6 +41,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job("deliver_recalls", 2, lambda: sending.recall_next(connect)),
         Job("apply_inbox", 1, inbox.apply_next),
         Job("long_work", 1, lambda: work.perform_next(KINDS)),
+        Job("find_recoveries", 900, recoveries.find, late_after_s=3600),
         Job("forget_attempts", 600, forget_attempts, late_after_s=7200),
         Job("check_books", 600, checking.sweep, late_after_s=900),
         Job("expire_exports", 3600, lambda: expire_exports(settings.home), late_after_s=4 * 3600),

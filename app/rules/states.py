@@ -151,6 +151,15 @@ BATCH = Machine(
             N_("Danh sách lập nhầm; tiền mang sang và truy lĩnh được trả về chờ kỳ sau."),
             reason_required=True,
         ),
+        Move(
+            "reopen",
+            N_("Mở lại quyết toán"),
+            _set("settled"),
+            "accepted",
+            frozenset({_SUPERVISOR}),
+            N_("Quyết toán của danh sách được mở lại; kết quả các dòng chờ chốt lại."),
+            reason_required=True,
+        ),
     ),
 )
 
@@ -238,6 +247,15 @@ PACKET = Machine(
             frozenset({_ACCOUNTANT}),
             N_("Quyết toán của gói tin đã được chốt."),
         ),
+        Move(
+            "reopen",
+            N_("Mở lại quyết toán"),
+            _set("settled"),
+            "accepted",
+            frozenset({_SUPERVISOR}),
+            N_("Quyết toán của gói tin được mở lại."),
+            reason_required=True,
+        ),
     ),
 )
 
@@ -289,6 +307,15 @@ SETTLEMENT = Machine(
             "void",
             _AGENCY,
             N_("Gói tin bị từ chối sau khi đã tiếp nhận."),
+        ),
+        Move(
+            "reopen",
+            N_("Mở lại quyết toán"),
+            _set("locked"),
+            "received",
+            frozenset({_SUPERVISOR}),
+            N_("Chỉ khi kỳ còn mở và tiền chưa trả chưa mang sang danh sách đã duyệt; sổ tiền ghi bút toán ngược."),
+            reason_required=True,
         ),
     ),
 )
@@ -343,7 +370,7 @@ PERIOD = Machine(
             _set("closed"),
             "open",
             frozenset({_SUPERVISOR}),
-            N_("Chỉ khi kỳ sau chưa lập danh sách; lịch sử được giữ."),
+            N_("Chỉ khi kỳ sau chưa có danh sách được duyệt; lịch sử được giữ."),
             reason_required=True,
         ),
     ),
@@ -377,7 +404,82 @@ TRANSFER = Machine(
     ),
 )
 
-MACHINES: dict[str, Machine] = {m.name: m for m in (BATCH, PACKET, SETTLEMENT, EXTENSION, PERIOD, TRANSFER)}
+RECOVERY = Machine(
+    name="recovery",
+    label=N_("Khoản truy thu"),
+    table="recoveries",
+    initial="proposed",
+    states={
+        "proposed": N_("Chờ quyết định"),
+        "open": N_("Đang thu"),
+        "closed": N_("Đã đóng"),
+        "withdrawn": N_("Không truy thu"),
+    },
+    tone={"proposed": "warn", "open": "bad", "closed": "good", "withdrawn": "off"},
+    moves=_moves(
+        Move(
+            "record",
+            N_("Ghi theo quyết toán"),
+            _set("proposed"),
+            "open",
+            frozenset({_ACCOUNTANT}),
+            N_("Quyết toán đã chốt nói dòng này phải truy thu."),
+        ),
+        Move(
+            "approve",
+            N_("Đồng ý truy thu"),
+            _set("proposed"),
+            "open",
+            frozenset({_SUPERVISOR}),
+            N_("Có quyết định; người quyết định không phải người đề nghị."),
+        ),
+        Move(
+            "refuse",
+            N_("Không truy thu"),
+            _set("proposed"),
+            "withdrawn",
+            frozenset({_SUPERVISOR}),
+            N_("Đề nghị truy thu không được chấp nhận."),
+            reason_required=True,
+        ),
+        Move(
+            "drop",
+            N_("Bỏ đề nghị"),
+            _set("proposed"),
+            "withdrawn",
+            _SYSTEM,
+            N_("Căn cứ của đề nghị không còn: ngày chết hoặc ngày dừng hưởng đã được sửa."),
+        ),
+        Move(
+            "close",
+            N_("Đóng"),
+            _set("open"),
+            "closed",
+            frozenset({_ACCOUNTANT, _SUPERVISOR, Role.SYSTEM}),
+            N_("Đã thu đủ, hoặc phần còn lại có quyết định xóa."),
+        ),
+        Move(
+            "reopen",
+            N_("Thu tiếp"),
+            _set("closed"),
+            "open",
+            frozenset({_SUPERVISOR}),
+            N_("Quyết toán của danh sách đã khấu trừ được mở lại."),
+            reason_required=True,
+        ),
+        Move(
+            "withdraw",
+            N_("Rút lại"),
+            _set("open"),
+            "withdrawn",
+            frozenset({_SUPERVISOR}),
+            N_("Chưa thu đồng nào và không danh sách nào đang khấu trừ."),
+            reason_required=True,
+        ),
+    ),
+)
+
+MACHINES: dict[str, Machine] = {m.name: m for m in (BATCH, PACKET, SETTLEMENT, EXTENSION, PERIOD, TRANSFER, RECOVERY)}
 
 LINE_RESULTS: dict[str, str] = {
     "pending": N_("Chưa cập nhật"),

@@ -33,7 +33,7 @@ from app.web.frame import current_month, way_back
 MOST_PRINTED = 10_000
 """Lines of one printed list; a commune has at most some thousands."""
 
-OPEN = frozenset(BATCH.states) - BATCH.final_states()
+OPEN = frozenset(BATCH.states) - {"settled", "cancelled"}
 
 
 class InMonth(SafeFilter):

@@ -101,6 +101,7 @@ class PaymentSettingView(DatedView):
         "transfer_level": _l("Cấp chuyển tiền cho đơn vị chi trả"),
         "shift_to_working_day": _l("Ngày nghỉ thì lùi về ngày làm việc trước"),
         "unusual_change_percent": _l("Cảnh báo khi trợ cấp đổi quá (%)"),
+        "recovery_share_percent": _l("Khấu trừ truy thu nhiều nhất (% của dòng)"),
     }
     list_columns = ["area", "valid_from", "list_cutoff_day", "settlement_cutoff_day", "months_per_settlement",
                     "through_agency", "paying_level"]  # fmt: skip

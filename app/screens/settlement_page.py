@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.models import DeadlineExtension, Settlement, StateChange
 from app.rules import deadlines, names
 from app.rules.problems import UnreadableError
-from app.rules.states import MACHINES
+from app.rules.states import SETTLEMENT
 from app.screens.fields import said
 from app.services.settlements import arithmetic, faults, heard, holding, lines
 from app.services.settlements.arithmetic import Figures, Tally
@@ -29,7 +29,7 @@ PAGE_SIZE = 50
 MOST_PAGES = 10_000
 LONGEST_SEARCH = 100
 
-OPEN = frozenset(MACHINES["settlement"].states) - MACHINES["settlement"].final_states()
+OPEN = SETTLEMENT.moves["lock"].sources
 """States in which something may still be done."""
 
 TAB_WORDS: dict[str, Any] = {

@@ -63,6 +63,12 @@ KINDS: tuple[Kind, ...] = (
         "ExtensionView.show",
     ),
     Kind(
+        "recovery",
+        N_("Đề nghị truy thu chờ quyết định"),
+        N_("Lãnh đạo đồng ý hoặc không đồng ý truy thu."),
+        "RecoveryView.show",
+    ),
+    Kind(
         "blocking",
         N_("Lỗi phải xử lý trước khi duyệt danh sách"),
         N_("Sửa hồ sơ rồi lập lại danh sách, hoặc đưa người có lỗi ra khỏi danh sách."),
@@ -129,6 +135,10 @@ SELECT s.id, k.code, s.area_path, s.period_id, 1 AS n FROM settlements s JOIN pa
 SELECT x.id, k.code, x.area_path, s.period_id, 1 AS n FROM deadline_extensions x
   JOIN settlements s ON s.id = x.settlement_id JOIN packets k ON k.id = s.packet_id
  WHERE x.state = 'asked' AND x.area_path >= :low AND x.area_path < :high
+""",
+    "recovery": """
+SELECT r.id, l.full_name AS code, r.area_path, l.period_id, 1 AS n FROM recoveries r JOIN payout_lines l ON l.id = r.line_id
+ WHERE r.state = 'proposed' AND r.area_path >= :low AND r.area_path < :high
 """,
     "blocking": """
 SELECT b.id, b.code, b.area_path, b.period_id, count(*) AS n FROM payout_batches b

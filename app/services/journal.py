@@ -66,6 +66,49 @@ def carried_movements(session: Session, batch_ids: Collection[int], *, by: Actor
     )
 
 
+_OF_A_RECOVERY = (
+    "INSERT INTO money_movements (line_id, area_path, from_bucket, to_bucket, amount_vnd, actor, reason, at)"
+    " SELECT x.line_id, x.area_path, :before, :after, x.amount_vnd, :actor, :reason, :now FROM recovery_lines x"
+    "  WHERE x.recovery_id = :recovery ORDER BY x.line_id"
+)
+
+# Entries of a recovery fill its lines one after the other: what is on each line depends on the sum alone, so that an entry
+# taken back empties what was filled last.
+_OF_ENTRIES = """
+INSERT INTO money_movements (line_id, area_path, from_bucket, to_bucket, amount_vnd, settlement_id, other_line_id,
+    recovery_entry_id, actor, reason, at)
+SELECT p.line_id, e.area_path, CASE WHEN e.amount_vnd > 0 THEN 'to_recover' ELSE e.bucket END,
+       CASE WHEN e.amount_vnd > 0 THEN e.bucket ELSE 'to_recover' END,
+       least(e.high, p.high) - greatest(e.low, p.low), e.settlement_id, e.line_id, e.id, :actor, e.note, :now
+  FROM (
+    SELECT n.*, CASE n.kind WHEN 'written_off' THEN 'written_off' ELSE 'recovered' END AS bucket,
+           least(b.vnd, b.vnd + n.amount_vnd) AS low, greatest(b.vnd, b.vnd + n.amount_vnd) AS high
+      FROM recovery_entries n
+      CROSS JOIN LATERAL (SELECT coalesce(sum(amount_vnd), 0) AS vnd FROM recovery_entries
+                           WHERE recovery_id = n.recovery_id AND id < n.id) b
+     WHERE n.id = ANY(:entries)
+  ) e
+  JOIN (
+    SELECT recovery_id, line_id, sum(amount_vnd) OVER w AS high, sum(amount_vnd) OVER w - amount_vnd AS low
+      FROM recovery_lines WHERE recovery_id IN (SELECT recovery_id FROM recovery_entries WHERE id = ANY(:entries))
+    WINDOW w AS (PARTITION BY recovery_id ORDER BY line_id)
+  ) p ON p.recovery_id = e.recovery_id AND least(e.high, p.high) > greatest(e.low, p.low)
+ ORDER BY e.id, p.line_id
+"""
+
+
+def recovery_opened(session: Session, recovery_id: int, *, by: Actor, because: str | None = None) -> None:
+    """paid -> to_recover for the lines of an approved recovery; back again, for a reason, when it is withdrawn."""
+    before, after = ("paid", "to_recover") if because is None else ("to_recover", "paid")
+    facts = {"before": before, "after": after, "actor": by.username, "reason": because, "now": clock.now()}
+    session.execute(text(_OF_A_RECOVERY), facts | {"recovery": recovery_id})
+
+
+def recovery_entries(session: Session, entry_ids: Collection[int], *, by: Actor) -> None:
+    """to_recover -> recovered or written_off for entries of recoveries' ledgers; back for entries taken back."""
+    session.execute(text(_OF_ENTRIES), {"entries": list(entry_ids), "actor": by.username, "now": clock.now()})
+
+
 def _of_a_packet(session: Session, packet_id: int, before: str, after: str, *, by: Actor, reason: str | None) -> None:
     session.execute(
         text(_OF_A_PACKET),

@@ -33,6 +33,7 @@ class Effective:
     shift_to_working_day: bool | None
     unusual_change_percent: int | None
     transfer_level: str | None
+    recovery_share_percent: int | None
 
 
 _NEAREST = ", ".join(

@@ -79,6 +79,10 @@ class StateNotAudited(RuleBroken):
     """Trạng thái chỉ được đổi bằng các nút thao tác, để có ghi nhật ký."""
 
 
+class RecoveryOverdrawn(RuleBroken):
+    """Số tiền vượt quá số đã trả sai, hoặc số còn phải thu của khoản truy thu."""
+
+
 class Busy(ChitraError):
     """Hệ thống đang bận với dữ liệu này. Chưa có gì được ghi; hãy thử lại sau ít giây."""
 
@@ -104,6 +108,7 @@ BY_STATE: Mapping[str, type[ChitraError]] = {
     "CH004": ExtensionTooLong,
     "CH005": NeverRewritten,
     "CH006": StateNotAudited,
+    "CH020": RecoveryOverdrawn,
     "23503": StillUsed,
     "23P01": Overlapping,
     "40001": Busy,

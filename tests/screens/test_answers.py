@@ -59,6 +59,7 @@ FAILURES: dict[str, tuple[Any, int, str]] = {
     "CH004": (guard("CH004"), 409, "dưới 20 ngày"),
     "CH005": (sql("UPDATE state_changes SET actor = 'x'"), 403, "ngoài phạm vi"),
     "CH006": (guard("CH006"), 409, "để có ghi nhật ký"),
+    "CH020": (guard("CH020"), 409, "vượt quá số đã trả sai"),
     "unknown_guard": (guard("CH999"), 409, "Cơ sở dữ liệu không nhận"),
     "row_security": (
         sql("SET LOCAL chitra.hi = ''; INSERT INTO access_log (area_path, actor, what) VALUES ('VN/', 'x', 'y')"),

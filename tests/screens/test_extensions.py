@@ -1,4 +1,4 @@
-"""Gia hạn and Danh sách truy thu through the browser's door: asked once, decided by another, never 20 days."""
+"""Gia hạn through the browser's door: asked once, decided by another, never 20 days."""
 
 from __future__ import annotations
 
@@ -257,49 +257,3 @@ def test_requests_are_listed_by_state_and_area(session: Session, signed_in: Sign
     client = signed_in(Role.AUDITOR)
     assert "Chờ quyết định" in plain(client.get("/extensions/list/?_flt_2_state=asked&_flt_0_area_path=ba+dinh"))
     assert "Không có dòng nào khớp" in plain(client.get("/extensions/list/?_flt_0_area_path=ngoc+ha"))
-
-
-# --- Danh sách truy thu -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def recovery_id(session: Session) -> int:
-    make.entitled(session, "Đỗ Thị Hoà")
-    settlement_id = stages.reported(session, "recover", people=0).id
-    locking.lock(session, settlement_id, by=make.ACCOUNTANT)
-    session.commit()
-    found: int = session.execute(text("SELECT id FROM recoveries")).scalar_one()
-    session.rollback()
-    return found
-
-
-def test_recoveries_are_listed_with_what_is_still_owed(session: Session, signed_in: SignedIn, recovery_id: int) -> None:
-    session.execute(
-        text(
-            "INSERT INTO money_movements (line_id, area_path, from_bucket, to_bucket, amount_vnd, actor)"
-            " SELECT line_id, area_path, 'to_recover', 'recovered', 140000, 'xa.ketoan' FROM recoveries"
-        )
-    )
-    session.commit()
-    client = signed_in(Role.CLERK)
-    for page in (plain(client.get("/recoveries/list/")), plain(client.get(f"/recoveries/show/{recovery_id}"))):
-        for words in ("Đỗ Thị Hoà", "Đã chết", "540.000 đ", "140.000 đ", "400.000 đ", "11/2026", "Phường Ba Đình"):
-            assert words in page, words
-
-
-def test_a_recovery_is_found_by_a_name_without_marks(signed_in: SignedIn, recovery_id: int) -> None:
-    client = signed_in(Role.CLERK)
-    assert "Đỗ Thị Hoà" in plain(client.get("/recoveries/list/?_flt_0_line_id=do+thi+hoa"))
-    assert "Đỗ Thị Hoà" not in plain(client.get("/recoveries/list/?_flt_0_line_id=tran+van"))
-
-
-def test_recoveries_of_another_area_or_for_an_agency_are_not_shown(signed_in: SignedIn, recovery_id: int) -> None:
-    other = signed_in(Role.CLERK, area=make.OTHER_COMMUNE)
-    assert "Không có khoản truy thu nào." in plain(other.get("/recoveries/list/"))
-    assert other.get(f"/recoveries/show/{recovery_id}").status_code == 404
-    assert signed_in(Role.AGENCY_USER).get("/recoveries/list/").status_code == 403
-
-
-@pytest.mark.parametrize("path", ["add", "edit/1", "delete/1"])
-def test_recoveries_have_no_form(signed_in: SignedIn, path: str, recovery_id: int) -> None:
-    assert signed_in(Role.CLERK).get(f"/recoveries/{path}").status_code == 404

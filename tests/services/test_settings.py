@@ -42,6 +42,7 @@ def test_the_country_settings_hold_where_nobody_says_otherwise(session: Session)
         shift_to_working_day=True,
         unusual_change_percent=50,
         transfer_level=None,
+        recovery_share_percent=30,
     )
 
 

@@ -14,6 +14,7 @@ from app.rules.actors import Actor
 from app.services import journal, transitions
 from app.services.batches import checks
 from app.services.batches.lines import write_totals
+from app.services.recoveries import withholding
 
 
 class OwnPreparation(NotAllowed):
@@ -82,6 +83,7 @@ def cancel(session: Session, batch_id: int, *, by: Actor, because: str) -> None:
     rows = _lock_rows(session, [batch_id])
     if rows[0].state == "draft":
         facts = {"id": batch_id, "by": by.username, "reason": because.strip() or "-"}
+        withholding.give_back(session, batch_id=batch_id)
         for statement in (
             "DELETE FROM carry_overs WHERE to_line_id IN (SELECT id FROM payout_lines WHERE batch_id = :id)",
             "UPDATE arrears SET line_id = NULL WHERE line_id IN (SELECT id FROM payout_lines WHERE batch_id = :id)",

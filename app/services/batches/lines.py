@@ -9,6 +9,7 @@ from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
 from app.models import PayoutBatch, PayoutLine
 from app.rules.actors import Actor, Role
 from app.services.batches import checks
+from app.services.recoveries import withholding
 
 
 class NotADraft(RuleBroken):
@@ -44,6 +45,7 @@ def exclude(session: Session, line_id: int, *, by: Actor, because: str) -> Payou
         raise AlreadyExcluded
     session.execute(text("DELETE FROM carry_overs WHERE to_line_id = :line"), {"line": line_id})
     session.execute(text("UPDATE arrears SET line_id = NULL WHERE line_id = :line"), {"line": line_id})
+    withholding.give_back(session, line_id=line_id)
     line.live, line.excluded_reason, line.excluded_by = False, reason, by.username
     session.flush()
     write_totals(session, [line.batch_id])
@@ -59,7 +61,7 @@ def restore(session: Session, line_id: int, *, by: Actor) -> PayoutLine:
     session.execute(
         text(
             "UPDATE payout_lines SET live = true, excluded_reason = NULL, excluded_by = NULL, arrears_vnd = 0,"
-            " carried_vnd = 0, total_vnd = benefit_vnd - withheld_vnd WHERE id = :line"
+            " carried_vnd = 0, withheld_vnd = 0, total_vnd = benefit_vnd WHERE id = :line"
         ),
         {"line": line_id},
     )
@@ -67,12 +69,13 @@ def restore(session: Session, line_id: int, *, by: Actor) -> PayoutLine:
     session.execute(
         text(
             "UPDATE payout_lines l SET carried_vnd = x.carried, arrears_vnd = x.arrears,"
-            " total_vnd = l.benefit_vnd + x.arrears + x.carried - l.withheld_vnd FROM (SELECT"
+            " total_vnd = l.benefit_vnd + x.arrears + x.carried FROM (SELECT"
             " (SELECT coalesce(sum(amount_vnd), 0) FROM carry_overs WHERE to_line_id = :line) AS carried,"
             " (SELECT coalesce(sum(amount_vnd), 0) FROM arrears WHERE line_id = :line) AS arrears) x WHERE l.id = :line"
         ),
         {"line": line_id},
     )
+    withholding.attach(session, [line.batch_id], line_id=line_id)
     write_totals(session, [line.batch_id])
     checks.check(session, [line.batch_id])
     session.expire(line)

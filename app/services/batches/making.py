@@ -20,6 +20,7 @@ from app.rules.actors import Actor, Role, bounds_of
 from app.services import periods, transitions
 from app.services.batches import candidates, checks, scope
 from app.services.batches.lines import attach_money, write_totals
+from app.services.recoveries import withholding
 
 KIND_LETTERS = {"monthly": "M", "social_pension": "P", "funeral": "F", "supplementary": "S"}
 
@@ -248,6 +249,7 @@ def _fill(session: Session, batch_ids: list[int]) -> None:
     _table_of_excluded(session)
     session.execute(text(_INSERT_LINES), {"ids": batch_ids})
     attach_money(session, batch_ids)
+    withholding.attach(session, batch_ids)
     write_totals(session, batch_ids)
     session.execute(text("DROP TABLE IF EXISTS make_excluded"))
     checks.check(session, batch_ids)

@@ -13,6 +13,7 @@ from app.errors import NotAllowed, NotFound, RuleBroken
 from app.rules import money
 from app.rules.actors import Actor, Role
 from app.services import journal, transitions
+from app.services.recoveries import opening, withholding
 from app.services.settlements import arithmetic
 from app.services.settlements.arithmetic import Figures
 
@@ -37,12 +38,6 @@ _RESULTS = text(
     "UPDATE payout_lines l SET result = coalesce(r.decided_outcome, r.outcome), result_at = :now,"
     " result_reason = CASE WHEN coalesce(r.decided_outcome, r.outcome) <> 'paid' THEN r.reason_code END"
     "  FROM settlement_records r WHERE r.settlement_id = ANY(:ids) AND r.line_id = l.id"
-)
-_RECOVERIES = text(
-    "INSERT INTO recoveries (line_id, area_path, amount_vnd, reason, opened_at)"
-    " SELECT l.id, l.area_path, l.total_vnd, coalesce(r.decided_reason, r.reason_code, 'OTHER'), :now"
-    "   FROM settlement_records r JOIN payout_lines l ON l.id = r.line_id"
-    "  WHERE r.settlement_id = ANY(:ids) AND l.result = 'to_recover'"
 )
 _FEE_TERMS = text(
     "SELECT s.id, c.fee_kind, c.fee_percent, c.fee_vnd, c.fee_cap_vnd,"
@@ -85,7 +80,8 @@ def lock_many(session: Session, settlement_ids: Collection[int], *, by: Actor) -
     facts = {"ids": ids, "now": clock.now()}
     session.execute(_RESULTS, facts)
     journal.settled(session, ids, by=by)
-    session.execute(_RECOVERIES, facts)
+    opening.by_settlement(session, ids, by=by)
+    withholding.count(session, settlement_ids=ids, by=by)
     _write_figures(session, ids, found, by)
     _move(session, rows, found, by)
     session.expire_all()
