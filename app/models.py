@@ -36,6 +36,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.rules import dates
 from app.rules.states import (
+    ARREARS,
     BATCH,
     EXTENSION,
     LINE_RESULTS,
@@ -66,6 +67,10 @@ BUCKETS = ("owed", "with_agency", "paid", "unpaid", "carried", "stopped", "to_re
 RECOVERY_SOURCES = ("settlement", "death", "stop", "hand")
 RECOVERY_ENTRIES = ("withheld", "cash", "written_off")
 WITHHOLDING_OUTCOMES = ("waiting", "recovered", "released")
+ARREARS_CAUSES = ("manual", "rates", "resumption")
+ARREARS_EXCLUSIONS = (
+    "dead", "ended", "stopped", "to_recover", "suspended", "moved", "by_hand", "reopened", "rejected", "withdrawn",
+)  # fmt: skip
 USER_CHANGES = ("created", "changed", "disabled", "enabled", "password_reset", "password_changed")
 FAULTS_FOR_A_PERSON = ("unknown_packet", "other_agency", "superseded", "after_lock")
 MESSAGE_FAULTS = (
@@ -857,9 +862,106 @@ class Arrears(Scoped, Model):
     line_id: Mapped[int | None] = mapped_column(
         ForeignKey("payout_lines.id", ondelete="SET NULL"), comment="The line that pays it"
     )
+    proposal_line_id: Mapped[int | None] = mapped_column(
+        BigInteger, unique=True, comment="The line of the approved proposal it comes from"
+    )
     row_version: Mapped[int] = row_version()
 
     entitlement: Mapped[Entitlement] = relationship()
+
+
+class ArrearsProposal(Scoped, Model):
+    """Đề nghị truy lĩnh: money said to be owed for past months, which no list takes before a supervisor approves it."""
+
+    __tablename__ = "arrears_proposals"
+    __table_args__ = (
+        one_of("cause", ARREARS_CAUSES),
+        one_of("state", ARREARS.states),
+        CheckConstraint("to_month >= from_month AND due_month > to_month", name="months"),
+        Index("ix_arrears_proposals_area_path_id", "area_path", "id"),
+        {"comment": "Proposals of arrears: by hand, by a rise of rates applied back, by a resumption"},
+    )
+    id: Mapped[int] = key()
+    area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), nullable=False, comment="Area and below")
+    cause: Mapped[str] = words("manual, rates, resumption")
+    state: Mapped[str] = state(ARREARS)
+    from_month: Mapped[date] = mapped_column(Date, nullable=False, comment="First month it is owed for")
+    to_month: Mapped[date] = mapped_column(Date, nullable=False, comment="Last month it is owed for")
+    due_month: Mapped[date] = mapped_column(
+        Date, nullable=False, comment="Paid in the list of this month or the next made"
+    )
+    reason: Mapped[str] = words("Why it is owed")
+    decision_no: Mapped[str | None] = words("Number of the decision", nullable=True)
+    people_count: Mapped[int] = mapped_column(
+        Integer, nullable=False, server_default=text("0"), comment="People, without those held out"
+    )
+    line_count: Mapped[int] = mapped_column(
+        Integer, nullable=False, server_default=text("0"), comment="Person-months, without those held out"
+    )
+    excluded_count: Mapped[int] = mapped_column(
+        Integer, nullable=False, server_default=text("0"), comment="Person-months held out"
+    )
+    total_vnd: Mapped[int] = vnd("Sum, without those held out; written by every step of the office that made it")
+    made_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id"), comment="Maker")
+    made_by: Mapped[str] = words("User name of the maker")
+    made_at: Mapped[datetime] = instant("When made", now=True)
+    decided_by: Mapped[str | None] = words("Who approved, rejected or withdrew it", nullable=True)
+    decided_at: Mapped[datetime | None] = instant("When")
+    decision_note: Mapped[str | None] = words("Note or reason of that", nullable=True)
+
+    area: Mapped[Area] = relationship()
+
+    def __str__(self) -> str:
+        return f"TL-{self.id}"
+
+
+class ArrearsProposalLine(Scoped, Model):
+    """One person-month of a proposal: what the month's line gave, what it would be now, the difference."""
+
+    __tablename__ = "arrears_proposal_lines"
+    __table_args__ = (
+        one_of("excluded_code", ARREARS_EXCLUSIONS, nullable=True),
+        CheckConstraint("amount_vnd > 0", name="amount_vnd"),
+        CheckConstraint("live = (excluded_code IS NULL)", name="excluded_for_a_reason"),
+        Index("ix_arrears_proposal_lines_proposal_id_id", "proposal_id", "id"),
+        Index("ix_arrears_proposal_lines_area_path_for_month", "area_path", "for_month"),
+        Index("ix_arrears_proposal_lines_of_line_id", "of_line_id"),
+        Index(
+            "uq_arrears_proposal_lines_live",
+            "entitlement_id",
+            "for_month",
+            "owed_vnd",
+            unique=True,
+            postgresql_where=text("live"),
+        ),
+        {"comment": "Person-months of proposals; one month of an entitlement is brought up to one amount once"},
+    )
+    id: Mapped[int] = key()
+    proposal_id: Mapped[int] = mapped_column(BigInteger, nullable=False, comment="Of which proposal")
+    entitlement_id: Mapped[int] = mapped_column(BigInteger, nullable=False, comment="For what")
+    beneficiary_id: Mapped[int] = mapped_column(BigInteger, nullable=False, comment="To whom")
+    for_month: Mapped[date] = mapped_column(Date, nullable=False, comment="Month it is owed for")
+    of_line_id: Mapped[int | None] = mapped_column(BigInteger, comment="The listed line of that month; empty when none")
+    was_vnd: Mapped[int] = vnd("The benefit that line gave, with arrears owed for the month before")
+    owed_vnd: Mapped[int | None] = mapped_column(BigInteger, comment="What it is now; empty for an amount by hand")
+    amount_vnd: Mapped[int] = vnd("Đồng owed", default=None)
+    live: Mapped[bool] = mapped_column(
+        Boolean, nullable=False, server_default=text("true"), comment="False when held out, or the proposal is over"
+    )
+    excluded_code: Mapped[str | None] = words("Why it does not count", nullable=True)
+    excluded_reason: Mapped[str | None] = words("A person's reason", nullable=True)
+    excluded_by: Mapped[str | None] = words("Who held it out", nullable=True)
+    kept_by: Mapped[str | None] = words("Who put it back, whatever the checks say", nullable=True)
+
+    proposal: Mapped[ArrearsProposal] = relationship(
+        primaryjoin="foreign(ArrearsProposalLine.proposal_id) == ArrearsProposal.id", viewonly=True
+    )
+    beneficiary: Mapped[Beneficiary] = relationship(
+        primaryjoin="foreign(ArrearsProposalLine.beneficiary_id) == Beneficiary.id", viewonly=True
+    )
+    entitlement: Mapped[Entitlement] = relationship(
+        primaryjoin="foreign(ArrearsProposalLine.entitlement_id) == Entitlement.id", viewonly=True
+    )
 
 
 class BatchFinding(Scoped, Model):

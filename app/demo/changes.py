@@ -1,4 +1,4 @@
-"""What happens to a demo's people between its months: deaths, removals, funerals, rates that apply back. Set by set."""
+"""What happens to a demo's people between its months: deaths, removals, funerals. Set by set."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.demo.naming import FEMALE, MALE, full_name, phone
 from app.demo.places import dice
-from app.rules.actors import bounds_of
 from app.rules.dates import add_months
-from app.services.batches import scope
 
 FUNERAL = "MT01"
 _FAMILY_REPORTS = "008"
@@ -97,28 +95,3 @@ _FUNERAL = (
     "  FROM benefit_types t JOIN benefit_rates r ON r.benefit_type_id = t.id WHERE t.code = :type"
     " ORDER BY r.applies_from DESC LIMIT 1",
 )
-
-
-def owe_arrears(session: Session, path: str, month: date, *, due: date) -> None:
-    """What the rates known today give for `month` below `path`, less what its lines gave, is owed in the lists of `due`.
-
-    Nothing where no rate that applies to the month was enacted since its lists were made, and nothing twice.
-    """
-    low, high = bounds_of(path)
-    scope.prepare(session, low, high, month=month, known_on=clock.today())
-    session.execute(
-        text(
-            "INSERT INTO arrears (entitlement_id, area_path, for_month, due_month, amount_vnd, reason)"
-            " SELECT x.entitlement_id, x.area_path, :month, :due, x.owed_vnd - x.benefit_vnd, :reason FROM ("
-            "   SELECT l.entitlement_id, b.area_path, l.benefit_vnd, round(l.coefficient * l.units *"
-            "          CASE k.kind WHEN 'monthly' THEN a.monthly_vnd ELSE a.pension_vnd END)::bigint AS owed_vnd"
-            "     FROM payout_lines l JOIN periods p ON p.id = l.period_id AND p.month = :month"
-            "     JOIN payout_batches k ON k.id = l.batch_id AND k.kind IN ('monthly', 'social_pension')"
-            "     JOIN beneficiaries b ON b.id = l.beneficiary_id"
-            "     JOIN make_area a ON a.commune_path = l.area_path"
-            "    WHERE l.live AND l.benefit_vnd > 0) x"
-            " WHERE x.owed_vnd > x.benefit_vnd AND NOT EXISTS (SELECT 1 FROM arrears r"
-            "   WHERE r.entitlement_id = x.entitlement_id AND r.for_month = :month)"
-        ),
-        {"month": month, "due": due, "reason": "Chênh lệch do nâng mức chuẩn"},
-    )

@@ -23,6 +23,8 @@ from app.extensions import acting_as, transaction
 from app.rules.actors import SYSTEM
 from app.rules.dates import add_months
 from app.services import extensions, packets, periods
+from app.services.arrears import deciding, noticing, proposing
+from app.services.arrears.proposing import RiseRequest
 from app.services.batches import approval, making
 from app.services.batches.making import ListRequest, NobodyEligible
 from app.services.settlements import holding, locking
@@ -34,6 +36,7 @@ PLANNED = ("unpaid:ABSENT", "recover", "unpaid:NO_CONTACT")
 RETURNED_BECAUSE = "Đề nghị kiểm tra lại họ tên người nhận ở dòng 1"
 UNLOCKED_BECAUSE = "Bưu điện trả lại: kiểm tra và lập lại"
 EXTENDED_BY_DAYS, EXTENDED_BECAUSE = 3, "Mưa lũ, chưa chi trả xong tại các buôn xa"
+RISEN_BECAUSE, RISEN_BY = "Nâng mức chuẩn trợ giúp xã hội, áp dụng từ 01/07/2026", "335/2026/NĐ-CP"
 
 LATE_BECAUSE = "Bưu điện báo chậm vì mưa lũ; đã đối chiếu với bảng kê giấy"
 
@@ -85,8 +88,18 @@ def run_month(app: Flask) -> Summary:
             if isinstance(post, Counterpart):
                 _refuse_others_packets(session)
             commune = _commune(session)
+            owe_rise(session, commune.area_id, commune.path, commune.staff, due=commune.month)
             drafts = _drafts(session, commune)
         return _play(post, commune, drafts)
+
+
+def owe_rise(session: Session, area_id: int, path: str, staff: Staff, *, due: date) -> None:
+    """Propose and approve what a rise owes for months listed before it was known; nothing when nobody is owed."""
+    found = noticing.uncounted(session, path)
+    if found is not None and found.last < due:
+        request = RiseRequest(area_id, found.first, found.last, due, RISEN_BECAUSE, RISEN_BY)
+        proposal = proposing.propose_rise(session, request, by=staff.clerk)
+        deciding.approve(session, proposal.id, by=staff.supervisor)
 
 
 def _post(settings: Settings) -> Post:

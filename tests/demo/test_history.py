@@ -12,11 +12,14 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.demo import month
 from app.demo.history import play_history
 from app.demo.load import load
 from app.demo.places import DEMO_COMMUNE
+from app.demo.staff import staff_of
 from app.extensions import acting_as, db, transaction
 from app.rules.actors import SYSTEM
+from app.services.arrears import noticing
 from app.services.batches.making import ListRequest, make_lists
 from app.services.books import checking
 from tests import factories as make
@@ -156,7 +159,18 @@ def test_nobody_approved_what_they_made_and_who_was_held_out_has_a_reason(played
     assert value(played, "SELECT count(*) FROM payout_lines WHERE NOT live AND excluded_by LIKE '%.canbo'") > 0
 
 
-def test_the_rise_is_owed_for_every_month_paid_at_the_old_amount(played: Session) -> None:
+def owe_rise(session: Session) -> None:
+    """Each province proposes what the rise owes, and approves it; rolled back with the test."""
+    for code in ("66", "01"):
+        area = make.area(session, code)
+        month.owe_rise(session, area.id, area.path, staff_of(session, area.path, prefix=f"tinh{code}"), due=NOVEMBER)
+
+
+def test_the_rise_waits_to_be_proposed_and_then_owes_every_month_paid_at_the_old_amount(played: Session) -> None:
+    assert value(played, "SELECT count(*) FROM arrears") == 0
+    found = noticing.uncounted(played, "VN/66/")
+    assert found is not None and (found.first, found.last) == (MONTHS[0], MONTHS[-1])
+    owe_rise(played)
     owed = rows(
         played,
         "SELECT r.for_month, r.due_month, r.amount_vnd, l.standard_vnd, l.coefficient * l.units AS times"
@@ -171,7 +185,10 @@ def test_the_rise_is_owed_for_every_month_paid_at_the_old_amount(played: Session
     entitled = value(
         played, "SELECT count(*) FROM payout_lines WHERE live AND benefit_vnd > 0 AND standard_vnd = 500000"
     )
-    assert len(owed) == entitled, "one row each; nothing where the province pays more already"
+    held_out = value(played, "SELECT count(*) FROM arrears_proposal_lines WHERE NOT live")
+    assert len(owed) + held_out == entitled, "one row each; nothing where the province pays more already"
+    assert held_out < entitled / 10
+    assert noticing.uncounted(played, "VN/66/") is None
 
 
 def test_the_dead_are_no_longer_paid_and_have_a_funeral_to_be_paid(played: Session) -> None:
@@ -205,6 +222,7 @@ def test_whom_the_agency_reports_dead_is_dead_in_the_registry(played: Session) -
 
 def test_the_month_that_waits_carries_the_unpaid_and_pays_the_arrears(played: Session) -> None:
     area_id = make.area(played, DEMO_COMMUNE).id
+    owe_rise(played)
     for kind in ("monthly", "social_pension", "funeral"):
         make_lists(played, ListRequest(area_id, NOVEMBER, kind), by=SYSTEM)
     totals = rows(

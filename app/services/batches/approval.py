@@ -12,6 +12,7 @@ from app import clock
 from app.errors import NotAllowed, NotFound, RuleBroken
 from app.rules.actors import Actor
 from app.services import journal, transitions
+from app.services.arrears import deciding
 from app.services.batches import checks
 from app.services.batches.lines import write_totals
 from app.services.recoveries import withholding
@@ -71,6 +72,7 @@ def unlock(session: Session, batch_id: int, *, by: Actor, because: str) -> None:
     """Mở lại a list that was not sent, or that the agency returned, so that it can be corrected."""
     journal.carried_movements(session, [batch_id], by=by, reverse=True)
     transitions.move(session, "batch", batch_id, "unlock", by=by, because=because)
+    deciding.forget_lists(session, [batch_id])
     session.execute(
         text("UPDATE payout_batches SET locked_by = NULL, locked_by_id = NULL, locked_at = NULL WHERE id = :id"),
         {"id": batch_id},

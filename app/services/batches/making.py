@@ -140,6 +140,8 @@ def _check_request(session: Session, request: ListRequest, by: Actor) -> Area:
 def _compute(session: Session, path: str, period: Period, kind: str) -> None:
     low, high = bounds_of(path)
     session.execute(text("SET LOCAL work_mem = '64MB'"))  # a province's lines are sorted in memory
+    # arrears are approved and taken back before or after, never between reading what is owed and tying it to lines
+    session.execute(text("SELECT pg_advisory_xact_lock_shared(hashtext('arrears_owed'))"))
     last = date.fromordinal(dates.add_months(period.month, 1).toordinal() - 1)
     scope.prepare(session, low, high, month=period.month, known_on=clock.today())
     candidates.compute(session, low, high, month=period.month, last=last, period_id=period.id, kind=kind)

@@ -1,0 +1,547 @@
+"""Truy lĩnh: the rise of 2026 by hand-checked figures, proposals approved by somebody else, each đồng owed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.demo.places import DEMO_COMMUNE
+from app.errors import NotFound
+from app.extensions import acting_as
+from app.models import ArrearsProposal, ArrearsProposalLine, BenefitType, Entitlement
+from app.rules.actors import Actor
+from app.services import transitions
+from app.services.arrears import computing, deciding, noticing, proposing
+from app.services.arrears.proposing import HandEntry, RiseRequest
+from app.services.batches import approval, lines, making
+from tests import factories as make
+
+JULY, AUGUST, SEPTEMBER = date(2026, 7, 1), date(2026, 8, 1), date(2026, 9, 1)
+DECREE = "335/2026/NĐ-CP"
+
+
+@pytest.fixture(autouse=True)
+def november() -> Iterator[None]:
+    with clock.at(date(2026, 11, 10)):
+        yield
+
+
+def rise(session: Session, **changes: Any) -> RiseRequest:
+    facts: dict[str, Any] = {
+        "area_id": make.area(session).id, "from_month": JULY, "to_month": make.OCTOBER, "due_month": make.NOVEMBER,
+        "reason": "Nâng mức chuẩn từ 01/07/2026", "decision_no": DECREE,
+    }  # fmt: skip
+    return RiseRequest(**(facts | changes))
+
+
+def propose(session: Session, *, by: Actor = make.CLERK, **changes: Any) -> ArrearsProposal:
+    return proposing.propose_rise(session, rise(session, **changes), by=by)
+
+
+def month_settled(session: Session, month: date, *, unpaid: list[int] | None = None) -> int:
+    """A month made on the 20th of the month before and closed on the 25th of its own, before the decree of October."""
+    before = date(month.year, month.month - 1, 20)
+    with clock.at(before):
+        return make.settled_month(session, month, unpaid=unpaid)
+
+
+def owed(session: Session, entitlement: Entitlement) -> dict[date, int]:
+    """Month -> đồng of the live proposal lines of an entitlement."""
+    rows = session.execute(
+        text("SELECT for_month, amount_vnd FROM arrears_proposal_lines WHERE live AND entitlement_id = :id ORDER BY 1"),
+        {"id": entitlement.id},
+    )
+    return {row.for_month: row.amount_vnd for row in rows}
+
+
+def held_out(session: Session, entitlement: Entitlement) -> dict[date, str]:
+    rows = session.execute(
+        text("SELECT for_month, excluded_code FROM arrears_proposal_lines WHERE NOT live AND entitlement_id = :id"),
+        {"id": entitlement.id},
+    )
+    return {row.for_month: row.excluded_code for row in rows}
+
+
+def line_of(session: Session, entitlement: Entitlement, month: date) -> ArrearsProposalLine:
+    statement = select(ArrearsProposalLine).where(
+        ArrearsProposalLine.entitlement_id == entitlement.id, ArrearsProposalLine.for_month == month
+    )
+    return session.scalars(statement.order_by(ArrearsProposalLine.id.desc()).limit(1)).one()
+
+
+def status(session: Session, entitlement: Entitlement, **changes: Any) -> None:
+    for name, value in changes.items():
+        setattr(entitlement.beneficiary, name, value)
+    session.flush()
+
+
+# --- The rise of 2026 ---------------------------------------------------------------------------------------------
+
+
+def test_the_rise_of_2026_by_hand_checked_figures(session: Session) -> None:
+    """500.000 -> 540.000 from 01/07/2026, in force 05/10/2026: 40.000 × coefficient × units for each month listed."""
+    old = make.entitled(session, "Nguyễn Thị Già", "1.5")
+    child = make.entitled(session, "Trần Bé", "2.5")
+    dead = make.entitled(session, "Lê Văn Mất", "1")
+    stopped = make.entitled(session, "Phạm Thị Dừng", "2")
+    parent = make.entitlement(session, make.person(session, "Võ Thị Đơn"), "1", stacks=True, units=2)
+    pensioner = make.entitlement(session, make.person(session, "Đỗ Cụ"), "1", batch_kind="social_pension")
+    month_settled(session, JULY, unpaid=[old.id])
+    child.coefficient = Decimal("1.5")  # turned four
+    month_settled(session, AUGUST)
+    month_settled(session, SEPTEMBER)
+    status(session, dead, status="dead", died_on=date(2026, 8, 14))
+    stopped.ends_on = date(2026, 8, 31)
+    status(session, stopped, status="stopped")
+    with clock.at(date(2026, 9, 20)):
+        make.locked_list(session, people=0, month=make.OCTOBER)
+    late = make.entitlement(session, make.person(session, "Bùi Mới"), "1", starts_on=make.OCTOBER)
+    with clock.at(date(2026, 10, 12)):
+        batch_id = make.made_list(session, month=make.OCTOBER, kind="supplementary")
+        approval.lock(session, batch_id, by=make.SUPERVISOR)
+
+    made = propose(session)
+
+    assert owed(session, old) == dict.fromkeys([JULY, AUGUST, SEPTEMBER, make.OCTOBER], 60_000), "unpaid counts too"
+    assert owed(session, child) == {JULY: 100_000, AUGUST: 60_000, SEPTEMBER: 60_000, make.OCTOBER: 60_000}
+    assert owed(session, dead) == {JULY: 40_000, AUGUST: 40_000}, "the month of death is still owed"
+    assert held_out(session, dead) == {SEPTEMBER: "dead"}
+    assert owed(session, stopped) == {JULY: 80_000, AUGUST: 80_000}
+    assert held_out(session, stopped) == {SEPTEMBER: "ended"}
+    assert owed(session, parent) == dict.fromkeys([JULY, AUGUST, SEPTEMBER, make.OCTOBER], 80_000)
+    assert owed(session, late) == {}, "its October list was made at the new rate"
+    assert owed(session, pensioner) == {}, "no pension list was made"
+    # 4×60 + (100+3×60) + 2×40 + 2×80 + 4×80 nghìn
+    assert made.total_vnd == 240_000 + 280_000 + 80_000 + 160_000 + 320_000
+    assert (made.people_count, made.line_count, made.excluded_count) == (5, 16, 2)
+
+
+def listed(session: Session) -> None:
+    """July and August listed and settled at the old rate."""
+    month_settled(session, JULY)
+    month_settled(session, AUGUST)
+
+
+def test_what_is_approved_enters_the_next_list_exactly_once(session: Session) -> None:
+    one, two = make.entitled(session, "Nguyễn Thị Một"), make.entitled(session, "Trần Thị Hai", "2")
+    listed(session)
+    made = propose(session, to_month=AUGUST)
+    batch_id = make.made_list(session)
+    assert amounts(session, batch_id) == {one.id: 0, two.id: 0}, "nothing before the approval"
+    deciding.approve(session, made.id, by=make.SUPERVISOR, note="Đúng")
+    making.remake(session, batch_id, by=make.CLERK)
+    assert amounts(session, batch_id) == {one.id: 80_000, two.id: 160_000}
+    making.remake(session, batch_id, by=make.CLERK)
+    assert amounts(session, batch_id) == {one.id: 80_000, two.id: 160_000}
+    row = session.scalars(select(ArrearsProposal)).one()
+    assert (row.state, row.decided_by, row.decision_note) == ("approved", make.SUPERVISOR.username, "Đúng")
+    with pytest.raises(proposing.NothingOwed):
+        propose(session, to_month=AUGUST)
+
+
+def amounts(session: Session, batch_id: int) -> dict[int, int]:
+    rows = session.execute(
+        text("SELECT entitlement_id, arrears_vnd FROM payout_lines WHERE batch_id = :id AND live"), {"id": batch_id}
+    )
+    return {row.entitlement_id: row.arrears_vnd for row in rows}
+
+
+def test_a_second_rise_owes_only_what_the_first_left(session: Session) -> None:
+    one = make.entitled(session)
+    listed(session)
+    deciding.approve(session, propose(session).id, by=make.SUPERVISOR)
+    raise_standard(session, "VN", 560_000, AUGUST)
+    propose(session)
+    assert sum_owed(session, one) == {JULY: 40_000, AUGUST: 60_000}
+
+
+def sum_owed(session: Session, entitlement: Entitlement) -> dict[date, int]:
+    rows = session.execute(
+        text(
+            "SELECT for_month, sum(amount_vnd) AS vnd FROM arrears_proposal_lines WHERE live AND entitlement_id = :id"
+            " GROUP BY 1"
+        ),
+        {"id": entitlement.id},
+    )
+    return {row.for_month: row.vnd for row in rows}
+
+
+def raise_standard(session: Session, code: str, amount_vnd: int, since: date) -> None:
+    """A further rise that applies back, for an area and below; rolled back with the test."""
+    session.execute(
+        text(
+            "INSERT INTO standard_amounts (area_id, area_path, batch_kind, amount_vnd, applies_from, enacted_on,"
+            " legal_basis) SELECT id, path, 'monthly', :vnd, :since, :known, 'NQ' FROM areas WHERE code = :code"
+        ),
+        {"vnd": amount_vnd, "since": since, "known": make.NOVEMBER, "code": code},
+    )
+
+
+def test_a_provincial_rate_is_owed_in_its_province_only(session: Session) -> None:
+    here, there = make.entitled(session, "Nguyễn Ở Đây"), make.entitled(session, "Trần Ở Kia", commune=DEMO_COMMUNE)
+    listed(session)
+    with clock.at(date(2026, 7, 20)):
+        request = making.ListRequest(make.area(session, DEMO_COMMUNE).id, AUGUST, "monthly")
+        elsewhere = make.actor(making.Role.CLERK, "kia", "VN/")
+        batch_id = making.make_lists(session, request, by=elsewhere).batch_ids[0]
+        approval.lock(session, batch_id, by=make.actor(making.Role.SUPERVISOR, "kia2", "VN/"))
+    raise_standard(session, "01", 650_000, JULY)
+    propose(session, by=elsewhere, area_id=make.area(session, "VN").id)
+    assert owed(session, here) == {JULY: 150_000, AUGUST: 150_000}
+    assert owed(session, there) == {AUGUST: 40_000}
+
+
+def test_a_coefficient_of_the_law_rises_with_the_law_and_one_of_its_own_stays(session: Session) -> None:
+    group = session.scalars(
+        select(BenefitType).where(BenefitType.batch_kind == "monthly").order_by(BenefitType.code)
+    ).first()
+    law = session.execute(
+        text("SELECT coefficient FROM benefit_rates WHERE benefit_type_id = :id"), {"id": group.id}
+    ).scalar_one()
+    by_law = make.entitlement(session, make.person(session, "Theo Luật"), str(law), benefit_type=group)
+    own = make.entitlement(session, make.person(session, "Theo Quyết Định"), "0.75", benefit_type=group)
+    listed(session)
+    session.execute(
+        text(
+            "INSERT INTO benefit_rates (benefit_type_id, coefficient, applies_from, legal_basis)"
+            " VALUES (:id, :law + 0.5, :since, 'NĐ')"
+        ),
+        {"id": group.id, "law": law, "since": AUGUST},
+    )
+    propose(session)
+    more = int(law * 40_000)
+    assert owed(session, by_law) == {JULY: more, AUGUST: int((law + Decimal("0.5")) * 540_000 - law * 500_000)}
+    assert owed(session, own) == {JULY: 30_000, AUGUST: 30_000}
+
+
+# --- Who is held out ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("person", "entitled", "result", "why"),
+    [
+        ({"status": "suspended"}, {}, "paid", "suspended"),
+        ({}, {"status": "suspended"}, "paid", "suspended"),
+        ({"status": "moved"}, {}, "paid", "moved"),
+        ({"status": "stopped"}, {}, "paid", "stopped"),
+        ({}, {"status": "ended"}, "paid", "stopped"),
+        ({}, {}, "unpaid_stopped", "stopped"),
+        ({}, {}, "to_recover", "to_recover"),
+    ],
+)
+def test_what_does_not_apply_is_held_out_with_the_reason(
+    session: Session, person: dict[str, Any], entitled: dict[str, Any], result: str, why: str
+) -> None:
+    odd, usual = make.entitled(session, "Nguyễn Khác"), make.entitled(session, "Trần Thường")
+    month_settled(session, JULY)
+    status(session, odd, **person)
+    for name, value in entitled.items():
+        setattr(odd, name, value)
+    session.flush()
+    if result != "paid":
+        rewrite_result(session, odd, result)
+    propose(session)
+    assert (owed(session, odd), held_out(session, odd)) == ({}, {JULY: why})
+    assert owed(session, usual) == {JULY: 40_000}
+
+
+def rewrite_result(session: Session, entitlement: Entitlement, result: str) -> None:
+    """As the lock of a settlement would have written it: the list goes back to accepted for a moment."""
+    facts = {"id": entitlement.id, "result": result}
+    batch_id = session.execute(text("SELECT batch_id FROM payout_lines WHERE entitlement_id = :id"), facts).scalar_one()
+    session.execute(text("UPDATE payout_batches SET state = 'accepted' WHERE id = :id"), {"id": batch_id})
+    session.execute(text("UPDATE payout_lines SET result = :result WHERE entitlement_id = :id"), facts)
+    session.execute(text("UPDATE payout_batches SET state = 'settled' WHERE id = :id"), {"id": batch_id})
+
+
+def test_a_line_held_out_of_its_list_is_owed_nothing(session: Session) -> None:
+    out, kept = make.entitled(session, "Nguyễn Ra"), make.entitled(session, "Trần Ở")
+    with clock.at(date(2026, 6, 20)):
+        batch_id = make.made_list(session, month=JULY)
+        held = session.execute(
+            text("SELECT id FROM payout_lines WHERE entitlement_id = :id"), {"id": out.id}
+        ).scalar_one()
+        lines.exclude(session, held, by=make.CLERK, because="Chưa rõ")
+        assert_draft_counts_nothing(session)
+        approval.lock(session, batch_id, by=make.SUPERVISOR)
+    propose(session)
+    assert (owed(session, out), held_out(session, out)) == ({}, {})
+    assert owed(session, kept) == {JULY: 40_000}
+
+
+def assert_draft_counts_nothing(session: Session) -> None:
+    assert computing.size(session, "VN/01/", "VN/010", months=(JULY, make.OCTOBER)) == 0
+
+
+def test_who_died_since_the_computation_is_held_out_by_the_approval(session: Session) -> None:
+    died, moved, kept, lives = (make.entitled(session, f"Người {number}") for number in range(4))
+    listed(session)
+    made = propose(session)
+    status(session, died, status="dead", died_on=date(2026, 7, 5))
+    status(session, moved, area=make.area(session, DEMO_COMMUNE))
+    status(session, kept, status="suspended")
+    kept_line = line_of(session, kept, JULY)
+    deciding.exclude(session, kept_line.id, by=make.CLERK, because="Tạm dừng")
+    deciding.restore(session, kept_line.id, by=make.CLERK)
+    session.commit()
+    with acting_as(make.SUPERVISOR):
+        deciding.approve(session, made.id, by=make.SUPERVISOR)
+        session.commit()
+    assert (owed(session, died), held_out(session, died)) == ({JULY: 40_000}, {AUGUST: "dead"})
+    assert held_out(session, moved) == {JULY: "moved", AUGUST: "moved"}
+    assert (owed(session, kept), held_out(session, kept)) == ({JULY: 40_000}, {AUGUST: "suspended"})
+    assert owed(session, lives) == {JULY: 40_000, AUGUST: 40_000}
+    assert session.execute(text("SELECT sum(amount_vnd) FROM arrears")).scalar() == 160_000
+
+
+def test_a_proposal_without_anybody_left_is_not_approved(session: Session) -> None:
+    only = make.entitled(session)
+    listed(session)
+    made = propose(session)
+    status(session, only, status="suspended")
+    with pytest.raises(deciding.NobodyLeft):
+        deciding.approve(session, made.id, by=make.SUPERVISOR)
+
+
+# --- Deciding ------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_decides_their_own_proposal(session: Session) -> None:
+    make.entitled(session)
+    listed(session)
+    made = propose(session)
+    both = Actor(make.CLERK.username, frozenset({making.Role.CLERK, making.Role.SUPERVISOR}), make.COMMUNE_PATH)
+    with pytest.raises(deciding.OwnPreparation):
+        deciding.approve(session, made.id, by=both)
+    with pytest.raises(deciding.OwnPreparation):
+        deciding.reject(session, made.id, by=both, because="x")
+    with pytest.raises(transitions.NotYours):
+        deciding.approve(session, made.id, by=make.actor(making.Role.CLERK, "khac"))
+    with pytest.raises(proposing.NotAClerk):
+        propose(session, by=make.SUPERVISOR)
+
+
+def test_what_was_rejected_or_withdrawn_may_be_proposed_again(session: Session) -> None:
+    make.entitled(session)
+    listed(session)
+    deciding.reject(session, propose(session).id, by=make.SUPERVISOR, because="Chờ hướng dẫn")
+    deciding.withdraw(session, propose(session).id, by=make.CLERK, because="Sai tháng")
+    made = propose(session)
+    assert made.total_vnd == 80_000
+    with pytest.raises(transitions.ReasonMissing):
+        deciding.withdraw(session, made.id, by=make.CLERK, because=" ")
+    with pytest.raises(NotFound):
+        deciding.withdraw(session, 999, by=make.CLERK, because="x")
+
+
+def test_an_approval_is_taken_back_only_while_no_list_has_taken_it(session: Session) -> None:
+    one = make.entitled(session)
+    listed(session)
+    made = propose(session)
+    deciding.approve(session, made.id, by=make.SUPERVISOR)
+    batch_id = make.made_list(session)
+    with pytest.raises(deciding.AlreadyTaken, match="CT-202611"):
+        deciding.revoke(session, made.id, by=make.SUPERVISOR, because="Nhầm")
+    with pytest.raises(deciding.AlreadyTaken):
+        deciding.exclude(session, line_of(session, one, JULY).id, by=make.SUPERVISOR, because="Nhầm")
+    approval.cancel(session, batch_id, by=make.CLERK, because="Lập lại sau")
+    deciding.revoke(session, made.id, by=make.SUPERVISOR, because="Nhầm")
+    assert session.execute(text("SELECT count(*) FROM arrears")).scalar() == 0
+    assert owed(session, one) == {}
+
+
+def test_one_person_month_is_held_out_and_put_back(session: Session) -> None:
+    one, two = make.entitled(session, "Nguyễn Một"), make.entitled(session, "Trần Hai")
+    listed(session)
+    made = propose(session)
+    line_id = line_of(session, one, JULY).id
+    with pytest.raises(deciding.ReasonMissing):
+        deciding.exclude(session, line_id, by=make.CLERK, because=" ")
+    with pytest.raises(deciding.NotYours):
+        deciding.exclude(session, line_id, by=make.ACCOUNTANT, because="x")
+    with pytest.raises(deciding.NotOut):
+        deciding.restore(session, line_id, by=make.CLERK)
+    deciding.exclude(session, line_id, by=make.CLERK, because="Đã trả tay")
+    assert (made.total_vnd, made.excluded_count) == (120_000, 1)
+    with pytest.raises(deciding.AlreadyOut):
+        deciding.exclude(session, line_id, by=make.CLERK, because="x")
+    with pytest.raises(deciding.NotYours):
+        deciding.restore(session, line_id, by=make.ACCOUNTANT)
+    deciding.restore(session, line_id, by=make.CLERK)
+    deciding.exclude(session, line_id, by=make.SUPERVISOR, because="Đã trả tay")
+    deciding.approve(session, made.id, by=make.SUPERVISOR)
+    with pytest.raises(deciding.ProposalOver):
+        deciding.restore(session, line_id, by=make.CLERK)
+    with pytest.raises(deciding.NotYours):
+        deciding.exclude(session, line_of(session, two, JULY).id, by=make.CLERK, because="x")
+    deciding.exclude(session, line_of(session, two, JULY).id, by=make.SUPERVISOR, because="Đã trả tay")
+    assert session.execute(text("SELECT sum(amount_vnd) FROM arrears")).scalar() == 80_000
+    with pytest.raises(NotFound):
+        deciding.restore(session, 999, by=make.CLERK)
+
+
+def test_a_month_counted_elsewhere_is_not_put_back(session: Session) -> None:
+    one = make.entitled(session)
+    make.entitled(session, "Người Khác")
+    listed(session)
+    propose(session)
+    line_id = line_of(session, one, JULY).id
+    deciding.exclude(session, line_id, by=make.CLERK, because="Chờ")
+    propose(session)
+    with pytest.raises(deciding.OwedElsewhere):
+        deciding.restore(session, line_id, by=make.CLERK)
+
+
+# --- Lists opened again -------------------------------------------------------------------------------------------
+
+
+def test_a_list_opened_again_owes_nothing_any_more(session: Session) -> None:
+    """Made again it is at the new rate: the person must not get the difference twice."""
+    one = make.entitled(session)
+    month_settled(session, JULY)
+    with clock.at(date(2026, 7, 20)):
+        batch_id = make.locked_list(session, people=0, month=AUGUST)
+    made = propose(session)
+    deciding.approve(session, made.id, by=make.SUPERVISOR)
+    approval.unlock(session, batch_id, by=make.SUPERVISOR, because="Sửa")
+    assert (owed(session, one), held_out(session, one)) == ({JULY: 40_000}, {AUGUST: "reopened"})
+    assert session.execute(text("SELECT sum(amount_vnd) FROM arrears")).scalar() == 40_000
+
+
+def test_a_list_whose_arrears_are_in_a_list_is_not_opened_again(session: Session) -> None:
+    make.entitled(session)
+    month_settled(session, JULY)
+    with clock.at(date(2026, 7, 20)):
+        batch_id = make.locked_list(session, people=0, month=AUGUST)
+    deciding.approve(session, propose(session).id, by=make.SUPERVISOR)
+    session.execute(text("DELETE FROM area_periods"))  # as where two months are listed in one go
+    make.made_list(session)
+    with pytest.raises(deciding.ListOwesArrears, match="CT-202611"):
+        approval.unlock(session, batch_id, by=make.SUPERVISOR, because="Sửa")
+
+
+# --- What is asked ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"area_id": 0}, NotFound),
+        ({"reason": " "}, proposing.ReasonMissing),
+        ({"from_month": make.NOVEMBER}, proposing.MonthsUnreadable),
+        ({"from_month": date(2020, 1, 1)}, proposing.MonthsUnreadable),
+        ({"due_month": make.OCTOBER}, proposing.DueTooEarly),
+        ({}, proposing.NothingOwed),
+    ],
+)
+def test_a_request_that_cannot_be_computed_says_why(
+    session: Session, changes: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        propose(session, **changes)
+
+
+def test_large_computations_are_told_from_small_ones(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    make.entitled(session)
+    listed(session)
+    area = make.area(session)
+    assert not proposing.is_big(session, area, rise(session))
+    monkeypatch.setattr(proposing, "BIG", 1)
+    assert proposing.is_big(session, area, rise(session))
+
+
+# --- By hand ------------------------------------------------------------------------------------------------------
+
+
+def by_hand(of: Entitlement, **changes: Any) -> HandEntry:
+    facts: dict[str, Any] = {
+        "entitlement_id": of.id, "for_month": SEPTEMBER, "due_month": make.NOVEMBER, "amount_vnd": 750_000,
+        "reason": "Hồ sơ duyệt chậm một tháng", "decision_no": "15/QĐ-UBND",
+    }  # fmt: skip
+    return HandEntry(**(facts | changes))
+
+
+def test_an_amount_by_hand_is_paid_once_after_a_supervisor_approves_it(session: Session) -> None:
+    late = make.entitled(session)
+    made = proposing.enter(session, by_hand(late), by=make.CLERK)
+    assert (made.cause, made.line_count, made.total_vnd) == ("manual", 1, 750_000)
+    assert amounts(session, make.made_list(session)) == {late.id: 0}
+    deciding.approve(session, made.id, by=make.SUPERVISOR)
+    batch_id = session.execute(text("SELECT id FROM payout_batches")).scalar_one()
+    making.remake(session, batch_id, by=make.CLERK)
+    assert amounts(session, batch_id) == {late.id: 750_000}
+    row = session.execute(text("SELECT for_month, reason, decision_no FROM arrears")).one()
+    assert tuple(row) == (SEPTEMBER, "Hồ sơ duyệt chậm một tháng", "15/QĐ-UBND")
+
+
+def test_an_amount_by_hand_for_a_listed_month_is_not_computed_again(session: Session) -> None:
+    late = make.entitled(session)
+    listed(session)
+    proposing.enter(session, by_hand(late, for_month=JULY, amount_vnd=40_000), by=make.CLERK)
+    make.arrears(session, late, 40_000)
+    session.execute(text("UPDATE arrears SET for_month = :month"), {"month": AUGUST})
+    with pytest.raises(proposing.NothingOwed):
+        propose(session)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"entitlement_id": 0}, NotFound),
+        ({"reason": ""}, proposing.ReasonMissing),
+        ({"amount_vnd": 0}, proposing.AmountUnreadable),
+        ({"amount_vnd": 10**10}, proposing.AmountUnreadable),
+        ({"due_month": SEPTEMBER}, proposing.DueTooEarly),
+        ({"for_month": date(2025, 6, 1)}, proposing.NotEntitledThen),
+        ({"for_month": make.OCTOBER}, proposing.NotEntitledThen),
+    ],
+)
+def test_an_entry_that_cannot_be_says_why(session: Session, changes: dict[str, Any], error: type[Exception]) -> None:
+    ended = make.entitlement(session, make.person(session), ends_on=date(2026, 9, 30))
+    with pytest.raises(error):
+        proposing.enter(session, by_hand(ended, **changes), by=make.CLERK)
+
+
+def test_the_same_decision_for_the_same_month_is_entered_once(session: Session) -> None:
+    late = make.entitled(session)
+    proposing.enter(session, by_hand(late), by=make.CLERK)
+    with pytest.raises(proposing.AlreadyEntered, match="09/2026"):
+        proposing.enter(session, by_hand(late), by=make.CLERK)
+    proposing.enter(session, by_hand(late, decision_no="16/QĐ-UBND"), by=make.CLERK)
+
+
+def test_the_dead_are_owed_nothing_after_their_month_but_their_funeral(session: Session) -> None:
+    dead = make.entitled(session)
+    funeral = make.entitlement(session, dead.beneficiary, "20", batch_kind="funeral")
+    status(session, dead, status="dead", died_on=date(2026, 8, 14))
+    with pytest.raises(proposing.DeadThen, match="09/2026"):
+        proposing.enter(session, by_hand(dead), by=make.CLERK)
+    proposing.enter(session, by_hand(dead, for_month=AUGUST), by=make.CLERK)
+    proposing.enter(session, by_hand(funeral), by=make.CLERK)
+
+
+# --- A rise nobody has computed -----------------------------------------------------------------------------------
+
+
+def test_a_rise_is_noticed_until_it_is_proposed(session: Session) -> None:
+    assert noticing.uncounted(session, make.COMMUNE_PATH) is None
+    make.entitled(session)
+    listed(session)
+    with clock.at(date(2026, 10, 4)):
+        assert noticing.uncounted(session, "VN/01/") is None, "the decree is not in force yet"
+    found = noticing.uncounted(session, "VN/01/")
+    assert found is not None and (found.first, found.last, found.lists) == (JULY, AUGUST, 2)
+    assert noticing.uncounted(session, "VN/66/") is None
+    made = propose(session)
+    assert noticing.uncounted(session, make.COMMUNE_PATH) is None
+    deciding.reject(session, made.id, by=make.SUPERVISOR, because="Sai")
+    assert noticing.uncounted(session, make.COMMUNE_PATH) == found
+    make.locked_list(session, people=1)
+    assert noticing.uncounted(session, make.COMMUNE_PATH) == found, "November was listed at the new rate"
