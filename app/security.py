@@ -94,6 +94,12 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "PaymentMethodView": reads(READERS) | writes({CLERK}),
     "ArrearsView": reads(READERS),
     "LineHistoryView": reads(READERS),
+    # --- Arrears (app/screens/arrears.py, arrears_making.py)
+    "ArrearsProposalView": reads(READERS)
+    | dict.fromkeys(("can_approve", "can_reject", "can_revoke"), frozenset({SUPERVISOR}))
+    | {"can_withdraw": frozenset({CLERK}), "can_workbook": READERS},
+    "ArrearsLineView": reads(READERS) | dict.fromkeys(("exclude", "restore"), frozenset({CLERK, SUPERVISOR})),
+    "MakeArrearsView": dict.fromkeys(("can_form", "can_hand", "can_list"), frozenset({CLERK})),
     # --- Workbench, lists, packets, periods (app/screens/workbench.py, batches.py, making.py, packets.py, periods.py)
     "Home": {"can_list": READERS},
     "SearchView": {"can_find": READERS},
@@ -147,6 +153,10 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "SettlementsApi": {"can_get": EVERYONE, "can_lock": frozenset({ACCOUNTANT}), "can_extend": OFFICE | {AGENCY_USER}},
     "SettlementRecordsApi": {"can_get": EVERYONE},
     "ExtensionsApi": {"can_get": EVERYONE} | dict.fromkeys(("can_grant", "can_refuse"), frozenset({SUPERVISOR})),
+    "ArrearsApi": {"can_get": READERS},
+    "ArrearsProposalsApi": {"can_get": READERS}
+    | dict.fromkeys(("can_post", "can_enter", "can_withdraw"), frozenset({CLERK}))
+    | dict.fromkeys(("can_approve", "can_reject", "can_revoke"), frozenset({SUPERVISOR})),
     "ReportsApi": {"can_get": READERS},
     "ApiDescription": {"can_get": EVERYONE},
 }
@@ -169,6 +179,7 @@ MENUS: dict[str, frozenset[Role]] = {
     "Bàn làm việc": EVERYONE,
     "Quản lý dòng NS và chi trả": READERS,
     "Chi trả trợ cấp xã hội": READERS,
+    "Truy lĩnh": READERS,
     "Danh sách cắt chết": READERS,
     "Gói tin": EVERYONE,
     "Chốt kỳ chi trả": READERS,

@@ -9,6 +9,8 @@ from flask_babel import lazy_gettext as _l
 from app.reports.catalogue import REPORTS
 from app.screens import (
     areas,
+    arrears,
+    arrears_making,
     balances,
     batches,
     books,
@@ -75,6 +77,9 @@ def _paying(appbuilder: Any) -> None:
     paying = {"category": "Quản lý dòng NS và chi trả", "category_label": _l("Quản lý dòng NS và chi trả")}
     appbuilder.add_view(batches.BatchView, "Chi trả trợ cấp xã hội", label=_l("Chi trả trợ cấp xã hội"), **paying)
     appbuilder.add_view_no_menu(making.MakeListsView)
+    appbuilder.add_view_no_menu(arrears.ArrearsLineView)
+    appbuilder.add_view(arrears.ArrearsProposalView, "Truy lĩnh", label=_l("Truy lĩnh"), **paying)
+    appbuilder.add_view_no_menu(arrears_making.MakeArrearsView)
     appbuilder.add_view(deaths.DeathView, "Danh sách cắt chết", label=_l("Danh sách cắt chết"), **paying)
 
 

@@ -119,7 +119,9 @@ def test_only_administrators_and_the_centre_write_what_everybody_reads() -> None
         assert PERMISSIONS[view]["can_edit"] == PERMISSIONS[view]["can_add"] == {Role.CENTRAL_ADMIN}
 
 
-STARTS_WORK_ONLY = {"PacketView.body", "ReportView.export", "SettlementView.workbook"}
+STARTS_WORK_ONLY = {
+    "PacketView.body", "ReportView.export", "SettlementView.workbook", "ArrearsProposalView.workbook",
+}  # fmt: skip
 """Routes an auditor may post to because they only make a file of what the auditor may read anyway."""
 
 

@@ -9,13 +9,14 @@ from flask import current_app
 
 def register(appbuilder: Any) -> None:
     """Register every endpoint for machines."""
-    from app.api import agency, description, health, people, reports, rest, sessions, settling
+    from app.api import agency, arrears, description, health, people, reports, rest, sessions, settling
 
     current_app.session_interface = sessions.SessionsOfPeople()
     current_app.register_blueprint(health.blueprint)
     current_app.register_blueprint(agency.blueprint)
     for resource in (
         rest.AreasApi, people.BeneficiariesApi, rest.PayoutBatchesApi, rest.PacketsApi, settling.SettlementsApi,
-        settling.SettlementRecordsApi, settling.ExtensionsApi, reports.ReportsApi, description.ApiDescription,
+        settling.SettlementRecordsApi, settling.ExtensionsApi,
+        arrears.ArrearsApi, arrears.ArrearsProposalsApi, reports.ReportsApi, description.ApiDescription,
     ):  # fmt: skip
         appbuilder.add_api(resource)

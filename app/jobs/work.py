@@ -8,6 +8,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.extensions import transaction
+from app.jobs import arrears
 from app.jobs.reports import write_report
 from app.rules.actors import Actor
 from app.services import packets
@@ -58,6 +59,9 @@ def lock_settlements(params: dict[str, Any], by: Actor, progress: Progress) -> D
 
 
 KINDS: dict[str, Perform] = {
+    "propose_arrears": arrears.propose,
+    "approve_arrears": arrears.approve,
+    "arrears_workbook": arrears.write_book,
     "make_lists": make_lists,
     "lock_lists": lock_lists,
     "send_lists": send_lists,

@@ -36,7 +36,7 @@ from app.web.words import dmy, tag, thousands
 
 WHO_WORDS: dict[Role, Any] = {Role.AGENCY: _l("Bưu điện")}
 
-OWN_PAGES = ("books", "streak")
+OWN_PAGES = ("books", "rise", "streak")
 """Kinds of trouble that are no places; each has a page of its own."""
 
 SORTS: dict[str, Callable[[AreaMonth], Any]] = {
@@ -219,6 +219,8 @@ def _shared(session: Session, area: Area) -> dict[str, Any]:
 def _item_url(item: Item, area: Area) -> str:
     if item.id is not None and item.places == 1:
         return url_for(item.kind.page, pk=item.id)
+    if item.kind.name == "rise" and current_actor().has(Role.CLERK):
+        return url_for("MakeArrearsView.form")
     if item.kind.name in OWN_PAGES:
         return url_for(item.kind.page, area=area.code)
     return url_for("Home.attention", kind=item.kind.name, area=area.code)

@@ -13,8 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.rules import dates
-from app.rules.actors import Actor, Role, bounds_of
-from app.rules.states import BATCH, EXTENSION, N_
+from app.rules.actors import ROOT_PATH, Actor, Role, bounds_of
+from app.rules.states import ARREARS, BATCH, EXTENSION, N_
+from app.services.arrears import noticing
 from app.services.settlements import arithmetic, reports
 
 SUSPEND_AFTER = 3
@@ -79,6 +80,12 @@ KINDS: tuple[Kind, ...] = (
         N_("Chỗ sổ sách không khớp"),
         N_("Kiểm tra tự động thấy sổ sách sai. Báo ngay cho đội kỹ thuật, không sửa dữ liệu bằng tay."),
         "BookView.list",
+    ),
+    Kind(
+        "rise",
+        N_("Danh sách đã lập theo mức cũ, chưa tính truy lĩnh"),
+        N_("Mức hưởng đã tăng và áp dụng từ trước: lập đề nghị truy lĩnh để lãnh đạo duyệt."),
+        "ArrearsProposalView.list",
     ),
     Kind(
         "streak",
@@ -183,6 +190,8 @@ def items(session: Session, path: str, month: date) -> list[Item]:
         row.kind: (row.n, row.places, row.id) for row in session.execute(text(_COUNTS), facts)
     }
     found["books"] = (int(session.execute(text(_BOOKS), _bounds(path)).scalar_one()), 0, None)
+    uncounted = None if path == ROOT_PATH else noticing.uncounted(session, path)
+    found["rise"] = (uncounted.lists if uncounted else 0, 0, None)
     found["streak"] = (_streaks_count(session, path, month), 0, None)
     return [Item(kind, *found[kind.name]) for kind in KINDS if found[kind.name][0]]
 
@@ -254,7 +263,7 @@ def _streaks_count(session: Session, path: str, month: date) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A list or an extension that waits for a decision."""
+    """A list, an extension or a proposal of arrears that waits for a decision."""
 
     kind: str
     id: int
@@ -282,6 +291,11 @@ SELECT 'extension', x.id, k.code, a.full_name, p.month, b.kind, k.people_count, 
   JOIN payout_batches b ON b.id = s.batch_id JOIN areas a ON a.id = b.area_id JOIN periods p ON p.id = s.period_id
  WHERE x.state = 'asked' AND x.entered_by <> :me AND x.area_path >= :low AND x.area_path < :high
    AND 'extension' = ANY(:kinds)
+UNION ALL
+SELECT 'arrears', q.id, 'TL-' || q.id, a.full_name, q.due_month, 'monthly', q.people_count, q.total_vnd, 0, q.made_by, 0
+  FROM arrears_proposals q JOIN areas a ON a.id = q.area_id
+ WHERE q.state = 'proposed' AND q.made_by <> :me AND q.area_path >= :low AND q.area_path < :high
+   AND 'arrears' = ANY(:kinds)
  ORDER BY month, kind, area_name, code LIMIT :limit
 """
 
@@ -290,7 +304,7 @@ def approvals(session: Session, path: str, *, by: Actor, limit: int = 200) -> Se
     """What the actor may approve now, the oldest month first: never their own preparation."""
     kinds = [
         machine.name
-        for machine, move in ((BATCH, "lock"), (EXTENSION, "grant"))
+        for machine, move in ((BATCH, "lock"), (EXTENSION, "grant"), (ARREARS, "approve"))
         if by.has(*machine.moves[move].who - {Role.SYSTEM})
     ]
     facts = {**_bounds(path), "me": by.username, "kinds": kinds, "limit": limit}

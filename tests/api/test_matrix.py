@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, NamedTuple
 
 import pytest
@@ -12,6 +13,8 @@ from sqlalchemy.orm import Session
 from app.extensions import acting_as
 from app.rules.actors import PEOPLE, SYSTEM, Role
 from app.services import extensions
+from app.services.arrears import proposing
+from app.services.arrears.proposing import HandEntry
 from tests import factories as make
 from tests import office
 from tests.accounts import people
@@ -66,6 +69,15 @@ DOORS = [
     ),
     Door("POST", "/api/v1/extensions/{}/grant", frozenset({SUPERVISOR}), "extension", {"reason": 5}),
     Door("POST", "/api/v1/extensions/{}/refuse", frozenset({SUPERVISOR}), "extension", {}),
+    *(Door("GET", f"/api/v1/{name}/", READERS) for name in ("arrears", "arrears_proposals")),
+    Door("GET", "/api/v1/arrears/{}", READERS, "arrears"),
+    Door("GET", "/api/v1/arrears_proposals/{}", READERS, "proposal"),
+    Door("POST", "/api/v1/arrears_proposals/", frozenset({CLERK}), "", {"area_code": 1}),
+    Door("POST", "/api/v1/arrears_proposals/by_hand", frozenset({CLERK}), "", {}),
+    Door("POST", "/api/v1/arrears_proposals/{}/approve", frozenset({SUPERVISOR}), "proposal", {"reason": 5}),
+    Door("POST", "/api/v1/arrears_proposals/{}/reject", frozenset({SUPERVISOR}), "proposal", {}),
+    Door("POST", "/api/v1/arrears_proposals/{}/withdraw", frozenset({CLERK}), "proposal", {}),
+    Door("POST", "/api/v1/arrears_proposals/{}/revoke", frozenset({SUPERVISOR}), "proposal", {}),
     Door("GET", "/api/v1/_openapi", frozenset(PEOPLE)),
 ]
 """Bodies are such that nothing happens: what is asked here is only whether the door opens (200, 409 or 422)."""
@@ -89,11 +101,16 @@ def keys(session: Session) -> dict[str, Any]:
     settlement = office.settlement_of(session, packet)
     with acting_as(SYSTEM):
         asked = extensions.ask(session, settlement.id, days=3, reason="Mưa", asked_by="x", by=make.CLERK)
+        entitled = make.entitled(session)
+        owed = make.arrears(session, entitled, 40_000)
+        entry = HandEntry(entitled.id, make.OCTOBER, date(2026, 12, 1), 40_000, "Chậm", "1/QĐ")
+        proposal = proposing.enter(session, entry, by=make.CLERK)
     session.commit()
     one = "SELECT min(id) FROM "
     return {
         "area": people.area_id(people.BA_DINH), "code": people.BA_DINH, "person": rows(one + "beneficiaries")[0][0],
         "batch": packet.batch_id, "packet": packet.id, "settlement": settlement.id, "extension": asked.id,
+        "arrears": owed.id, "proposal": proposal.id,
         "record": rows(one + "settlement_records")[0][0],
     }  # fmt: skip
 

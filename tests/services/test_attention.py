@@ -25,7 +25,9 @@ def mid_november() -> Any:
 
 
 def items(session: Session, path: str = make.COMMUNE_PATH) -> dict[str, tuple[int, int, int | None]]:
-    return {item.kind.name: (item.count, item.places, item.id) for item in attention.items(session, path, NOVEMBER)}
+    """What is in the way, but for the rise of 2026: months listed before it was known are told of by tests of arrears."""
+    found = attention.items(session, path, NOVEMBER)
+    return {item.kind.name: (item.count, item.places, item.id) for item in found if item.kind.name != "rise"}
 
 
 def test_a_quiet_commune_has_no_items(session: Session) -> None:
