@@ -1,7 +1,7 @@
 """Truy lĩnh: arrears are proposed, approved by somebody else, and come from the approved proposal's lines
 
 Revision ID: 0160
-Revises: 0121
+Revises: 0171
 """
 
 import re
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0160"
-down_revision = "0121"
+down_revision = "0171"
 branch_labels = None
 depends_on = None
 

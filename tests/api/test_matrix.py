@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.extensions import acting_as
 from app.rules.actors import PEOPLE, SYSTEM, Role
 from app.services import extensions
@@ -90,6 +92,13 @@ AREAS = {
     "far": people.DAK_LAK,
 }
 """Where the user sits, seen from the commune whose rows these are."""
+
+
+@pytest.fixture(autouse=True)
+def mid_november() -> Iterator[None]:
+    """Before the settlement's deadline: what comes later is held for a person."""
+    with clock.at(date(2026, 11, 10)):
+        yield
 
 
 @pytest.fixture
