@@ -31,6 +31,8 @@ from app.services import reference
 
 STARTED_WITHIN_S = 60
 STOPPED_WITHIN_S = 15
+UNFINISHED = "demo-unfinished"
+"""File in the data folder that is there while the past months are played: each is committed on its own."""
 
 
 class CannotStart(Exception):
@@ -44,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if settings.production:
             raise CannotStart("CHITRA_MODE=production: bản trình diễn chỉ chạy ở chế độ development.")
-        if "--reset" in words:
+        if "--reset" in words or _was_cut_off(settings):
             _forget(settings.home)
         for port, name in ((settings.port, "PORT"), (settings.sandbox_port, "SANDBOX_PORT")):
             _demand_free(port, name)
@@ -67,13 +69,16 @@ def prepare(settings: config.Settings, *, people: int, months: int = 3) -> Flask
                 security.sync(session)
             if not db.session.execute(text("SELECT 1 FROM beneficiaries LIMIT 1")).first():
                 _say(f"Đang nạp {people} người và {months} kỳ đã quyết toán …")
+                unfinished = settings.home / UNFINISHED
+                unfinished.touch()
                 _load(settings, people=people, months=months)
+                unfinished.unlink()
         db.session.remove()
     return app
 
 
 def _load(settings: config.Settings, *, people: int, months: int) -> None:
-    """People, accounts and past months: all of it or nothing, so that a start that was cut off begins again."""
+    """People and accounts in one transaction, then the past months, each step of which is committed."""
     with transaction() as session:
         loaded = load.load(session, people=people)
         session.execute(
@@ -211,11 +216,22 @@ def _demand_free(port: int, name: str) -> None:
             ) from None
 
 
+def _was_cut_off(settings: config.Settings) -> bool:
+    """True when loading the demo was ended half-way; a database of the operator's own is never thrown away here."""
+    if not (settings.home / UNFINISHED).exists():
+        return False
+    if not settings.embedded:
+        raise CannotStart("Lần nạp dữ liệu mẫu trước bị dừng giữa chừng. Hãy tạo lại cơ sở dữ liệu trống rồi chạy lại.")
+    _say("Lần nạp dữ liệu mẫu trước bị dừng giữa chừng; nạp lại từ đầu.")
+    return True
+
+
 def _forget(home: Path) -> None:
     if (home / "pg").exists():
         embedded.stop(embedded.start(home))
     for name in ("pg", "sandbox", "keys", "exports", "log"):
         shutil.rmtree(home / name, ignore_errors=True)
+    (home / UNFINISHED).unlink(missing_ok=True)
 
 
 def _number_after(words: list[str], option: str, default: int) -> int:
