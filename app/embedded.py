@@ -28,6 +28,8 @@ def stop(server: Any) -> None:
     server.cleanup()
     if (server.pgdata / "postmaster.pid").exists():
         server.stop()
+    # The wheel keeps the handle as long as a killed process is on its list, and would give it out again, stopped.
+    type(server)._instances.pop(server.pgdata, None)
 
 
 def address(server: Any, *, role: str, database: str = "chitra") -> URL:
