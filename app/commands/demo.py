@@ -46,6 +46,19 @@ def run_month_command() -> None:
     click.echo(json.dumps(run_month(current_app._get_current_object()), ensure_ascii=False, indent=2))  # type: ignore[attr-defined]
 
 
+@demo_group.command("bank")
+def bank_command() -> None:
+    """Let the demo's bank answer the payment orders in the outbox; prints the files to bring in on the packets' pages."""
+    _demand_demo()
+    from app.demo import bank
+
+    with acting_as(SYSTEM):
+        written = bank.play(db.session(), current_app.config["CHITRA"].home, seed=1)
+    for path in written:
+        click.echo(path)
+    click.echo(f"Ngân hàng đã trả lời {len(written)} gói tin.", err=True)
+
+
 def _demand_demo() -> None:
     if not current_app.config["CHITRA"].demo:
         raise click.ClickException("Chỉ dùng được khi CHITRA_DEMO=1.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -13,7 +14,8 @@ from typing import Self
 from sqlalchemy import select
 
 from app import clock
-from app.agency import messages, signing, wire
+from app.agency import iso20022, messages, signing, wire
+from app.agency.files import OUTBOX
 from app.agency.g2p import G2PAgency
 from app.agency.keys import KeyRing
 from app.agency.messages import Ack
@@ -22,14 +24,18 @@ from app.agency.sandbox.desk import Desk
 from app.agency.sandbox.engine import CallbackOut, SandboxPostOffice
 from app.agency.sandbox.home import Exchange, prepare_home
 from app.agency.sandbox.knobs import turn
+from app.demo.bank import Answered, DemoBank
 from app.extensions import transaction
-from app.models import Agency
-from app.services import inbox, sending
+from app.models import Agency, Packet
+from app.rules.actors import ROOT_PATH, Actor, Role
+from app.services import by_hand, inbox, sending
 from app.services.sending import Connection
 
 US = "chitra"
 AT_ONCE = 10_000
 """Callbacks and messages taken in one go."""
+BANK_CLERK = Actor("nganhang", frozenset({Role.AGENCY_USER}), ROOT_PATH)
+"""Who brings in a bank's files."""
 _NOWHERE = "http://127.0.0.1:9/agency"
 
 
@@ -38,11 +44,12 @@ class Undelivered(Exception):
 
 
 class Counterpart:
-    """Post offices of several agencies in temporary folders; leave the block and they are gone, our books stay."""
+    """Post offices and banks in temporary folders; leave the block and they are gone, our books stay."""
 
-    def __init__(self, codes: Iterable[str], *, seed: int) -> None:
-        self._codes, self._seed = tuple(codes), seed
+    def __init__(self, codes: Iterable[str], *, banks: Iterable[str] = (), seed: int) -> None:
+        self._codes, self._bank_codes, self._seed = tuple(codes), tuple(banks), seed
         self._offices: dict[str, SandboxPostOffice] = {}
+        self._banks: dict[str, DemoBank] = {}
 
     def __enter__(self) -> Self:
         self._stack = ExitStack()
@@ -51,6 +58,8 @@ class Counterpart:
         self._keys.new_key(now=clock.wall())
         exchanges = {code: self._exchange(folder / code, code) for code in self._codes}
         self._agency = _Direct(self._keys, self._offices, exchanges)
+        self._files = iso20022.connect(folder, now=clock.wall)
+        self._banks |= {code: DemoBank(folder / OUTBOX / code, seed=self._seed) for code in self._bank_codes}
         return self
 
     def __exit__(
@@ -59,17 +68,24 @@ class Counterpart:
         self._stack.close()
 
     def connect(self, code: str, base_url: str) -> Connection:
-        """The connection to an agency's post office in this process."""
-        return Connection(self._agency, Endpoint(base_url, US, code, US, callback_url=_NOWHERE))
+        """The connection to an agency's post office in this process, or to a bank's folder."""
+        agency = self._files if code in self._banks else self._agency
+        return Connection(agency, Endpoint(base_url, US, code, US, callback_url=_NOWHERE))
 
     def desk(self, code: str) -> Desk:
         """The clerk of an agency's post office."""
         return self._offices[code].desk
 
+    def counter(self, code: str) -> Desk | DemoBank:
+        """Who pays for an agency: its post office's clerk, or the bank."""
+        return self._banks[code] if code in self._banks else self.desk(code)
+
     def counter_on(self, days_from_today: int) -> None:
         """Let the counters live some days before or after the real day: when people were paid."""
         for office in self._offices.values():
             turn(office.store, {"day_offset": days_from_today})
+        for bank in self._banks.values():
+            bank.day = clock.wall().date() + timedelta(days=days_from_today)
 
     def wait(self, what: str, until: Callable[[], bool]) -> None:
         """Carry everything, and make sure it had that effect. Raises Undelivered."""
@@ -84,6 +100,8 @@ class Counterpart:
         for code, office in self._offices.items():
             while due := office.due_callbacks(everything=True, limit=AT_ONCE):
                 self._take_in(code, due)
+        for bank in self._banks.values():
+            bring_in(bank.answers())
         inbox.apply_waiting(AT_ONCE)
 
     def _exchange(self, home: Path, code: str) -> Exchange:
@@ -117,6 +135,15 @@ class Counterpart:
                 inbox.keep(session, message, answer=json.loads(messages.ack(said)))
         for out in due:
             self._offices[code].note_delivery(out.id, delivered=True, answer="200")
+
+
+def bring_in(answers: Iterable[Answered]) -> None:
+    """Bring a bank's files in, as somebody of the bank would on the packet's page."""
+    with transaction() as session:
+        for said in answers:
+            packet_id = session.scalars(select(Packet.id).where(Packet.code == said.code)).one()
+            name = f"{said.code}.{said.action}.xml"
+            by_hand.bring(session, packet_id, said.action, name, said.body, by=BANK_CLERK)
 
 
 class _Direct(G2PAgency):

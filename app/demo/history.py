@@ -52,7 +52,7 @@ def play_history(session: Session, loaded: LoadedDemo, *, months: int = 3) -> No
     this_month = clock.today().replace(day=1)
     past = [add_months(this_month, -back) for back in range(months, 0, -1)]
     offices = _offices(session, loaded)
-    with Counterpart((POST, BANK), seed=loaded.seed) as agencies:
+    with Counterpart((POST,), banks=(BANK,), seed=loaded.seed) as agencies:
         for month in past:
             _gather_statistics()
             _play(offices, agencies, month)
@@ -154,15 +154,15 @@ def _make(session: Session, office: Office, month: date) -> list[int]:
 def _let_accept(agencies: Counterpart, batch_ids: list[int]) -> None:
     agencies.carry()
     for agency, code in _packets(batch_ids, "received"):
-        agencies.desk(agency).accept(code)
+        agencies.counter(agency).accept(code)
     agencies.carry()
 
 
 def _let_settle(agencies: Counterpart, batch_ids: list[int], *, paid_on: date) -> None:
     agencies.counter_on((paid_on - clock.wall().date()).days)
     for agency, code in _packets(batch_ids, "accepted"):
-        agencies.desk(agency).pay(code)
-        agencies.desk(agency).settle(code)
+        agencies.counter(agency).pay(code)
+        agencies.counter(agency).settle(code)
     agencies.carry()
 
 

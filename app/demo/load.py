@@ -76,14 +76,14 @@ def _load_agencies(session: Session, provinces: Iterable[str]) -> int:
         [
             {"code": POST, "name": "Tổng công ty Bưu điện Việt Nam", "kind": "post", "url": "http://127.0.0.1:8090"},
             {"code": BANK, "name": "Ngân hàng Nông nghiệp và Phát triển Nông thôn Việt Nam", "kind": "bank",
-             "url": "https://chi-tra.agribank.example"},
+             "url": None},
         ],
     )  # fmt: skip
     session.execute(
         text(
             "INSERT INTO agency_contracts (contract_no, agency_id, area_id, area_path, method, adapter, fee_kind,"
             " fee_percent, fee_vnd, fee_cap_vnd, valid_from)"
-            " SELECT :number, g.id, a.id, a.path, :method, 'g2p', :fee_kind, :percent, :vnd, :cap, :since"
+            " SELECT :number, g.id, a.id, a.path, :method, :adapter, :fee_kind, :percent, :vnd, :cap, :since"
             "   FROM agencies g, areas a WHERE g.code = :agency AND a.code = :province AND a.level = 'province'"
             " ON CONFLICT DO NOTHING"
         ),
@@ -100,6 +100,7 @@ def _contract(province: str, method: str) -> dict[str, Any]:
         "agency": BANK if by_bank else POST,
         "province": province,
         "method": method,
+        "adapter": "iso20022" if by_bank else "g2p",
         "fee_kind": "per_person" if by_head else "percent",
         "percent": "0" if by_head else "0.8",
         "vnd": 6_600 if by_head else 0,
