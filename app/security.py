@@ -111,7 +111,10 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "DeathView": reads(READERS),
     "PacketView": reads(EVERYONE)
     | {"can_recall": frozenset({CLERK, SUPERVISOR}), "can_body": ADMINS | {AUDITOR}, "can_file": OFFICE | {AGENCY_USER}}
-    | dict.fromkeys(("can_answer", "can_bring"), frozenset({CLERK, SUPERVISOR, AGENCY_USER})),
+    | dict.fromkeys(("can_answer", "can_bring"), frozenset({CLERK, SUPERVISOR, AGENCY_USER}))
+    | {"can_doubtful": READERS}
+    | dict.fromkeys(("can_ask_now", "can_keep_waiting"), frozenset({CLERK, SUPERVISOR})),
+    "InboxView": reads(READERS) | {"can_acknowledge": OFFICE},
     "AreaPeriodView": reads(READERS) | {"can_close": OFFICE, "can_reopen": frozenset({SUPERVISOR})},
     # --- Settlements, extensions, recoveries (app/screens/settlements.py, extensions.py, recoveries.py)
     "SettlementView": reads(EVERYONE)
@@ -189,6 +192,7 @@ MENUS: dict[str, frozenset[Role]] = {
     "Gia hạn": EVERYONE,
     "Số dư đơn vị chi trả": READERS,
     "Chuyển tiền": READERS,
+    "Tin nhận được": READERS,
     "Báo cáo thống kê": READERS,
     "DVCT_01": READERS,
     "DVCT_02": READERS,

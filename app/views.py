@@ -16,6 +16,7 @@ from app.screens import (
     books,
     deaths,
     extensions,
+    inbox,
     making,
     packets,
     periods,
@@ -95,6 +96,7 @@ def _settling(appbuilder: Any) -> None:
     appbuilder.add_view(extensions.ExtensionView, "Gia hạn", label=_l("Gia hạn"), **other)
     appbuilder.add_view(balances.BalanceView, "Số dư đơn vị chi trả", label=_l("Số dư đơn vị chi trả"), **other)
     appbuilder.add_view(transfers.TransferView, "Chuyển tiền", label=_l("Chuyển tiền"), **other)
+    appbuilder.add_view(inbox.InboxView, "Tin nhận được", label=_l("Tin nhận được"), **other)
 
 
 def _reporting(appbuilder: Any) -> None:

@@ -18,13 +18,14 @@ from app.rules.states import PACKET
 from app.screens import batch_moves, persons
 from app.screens.actions import reason
 from app.screens.base import ReadOnlyView
+from app.screens.packet_doubts import PacketDoubts, shown_of
 from app.screens.packet_files import PacketFiles, carried_by, demand_unmoved, stamp, stored_body, taken_away, words
 from app.screens.paths import ByPath
 from app.services import by_hand, calls, packets
 from app.services.settlements import heard
 
 
-class PacketView(PacketFiles, ReadOnlyView):
+class PacketView(PacketDoubts, PacketFiles, ReadOnlyView):
     """Packets of the user's area, or of the user's agency, newest first."""
 
     datamodel = ByPath(Packet)
@@ -76,6 +77,7 @@ class PacketView(PacketFiles, ReadOnlyView):
             seen=stamp(item),
             waiting=_waits_for_an_answer(item),
             wire=calls.of_packet(session, item.id),
+            **shown_of(item, may=self.may("can_ask_now")),
             recall=_recall_sentence(item) if actor.has(Role.CLERK, Role.SUPERVISOR) and self.may("can_recall") else "",
             carried=words(
                 carried_by(session, item), {name: self.may(f"can_{name}") for name in ("file", "answer", "bring")}

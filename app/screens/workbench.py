@@ -36,7 +36,7 @@ from app.web.words import dmy, tag, thousands
 
 WHO_WORDS: dict[Role, Any] = {Role.AGENCY: _l("Bưu điện")}
 
-OWN_PAGES = ("books", "rise", "streak")
+OWN_PAGES = ("books", "rise", "streak", "stuck")
 """Kinds of trouble that are no places; each has a page of its own."""
 
 SORTS: dict[str, Callable[[AreaMonth], Any]] = {
@@ -217,7 +217,7 @@ def _shared(session: Session, area: Area) -> dict[str, Any]:
 
 
 def _item_url(item: Item, area: Area) -> str:
-    if item.id is not None and item.places == 1:
+    if item.id is not None and item.places == 1 and item.kind.name not in OWN_PAGES:
         return url_for(item.kind.page, pk=item.id)
     if item.kind.name == "rise" and current_actor().has(Role.CLERK):
         return url_for("MakeArrearsView.form")

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app import clock
+from app.models import FAULTS_FOR_A_PERSON
 from app.rules import dates
 from app.rules.actors import ROOT_PATH, Actor, Role, bounds_of
 from app.rules.states import ARREARS, BATCH, EXTENSION, N_
@@ -20,6 +22,10 @@ from app.services.settlements import arithmetic, reports
 
 SUSPEND_AFTER = 3
 """Unpaid periods in a row that are a legal ground to suspend; people are told of it from the second on."""
+
+
+DOUBT_SHOWN_AFTER = timedelta(hours=24)
+"""A packet that waits or is in doubt for longer is on a person's list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,36 @@ KINDS: tuple[Kind, ...] = (
         N_("Gói tin chưa rõ bưu điện đã nhận hay chưa"),
         N_("Hệ thống đang tự hỏi lại. Nếu kéo dài, hãy gọi bưu điện."),
         "PacketView.show",
+    ),
+    Kind(
+        "stuck",
+        N_("Gói tin hơn 24 giờ chưa rõ kết quả"),
+        N_("Xem các lần gọi và câu trả lời, gọi bưu điện; có thể hỏi lại ngay hoặc tiếp tục chờ."),
+        "PacketView.doubtful",
+    ),
+    Kind(
+        "message",
+        N_("Tin của bưu điện cần người xem"),
+        N_("Tin không làm thay đổi gì: xem bưu điện nói gì, xử lý với bưu điện rồi ghi đã xem xét."),
+        "InboxView.show",
+    ),
+    Kind(
+        "held",
+        N_("Quyết toán đến sau hạn đang giữ lại"),
+        N_("Kế toán hoặc lãnh đạo ghi nhận, không ghi nhận, hoặc gia hạn."),
+        "SettlementView.show",
+    ),
+    Kind(
+        "overdue",
+        N_("Quyết toán quá hạn chưa nhận đủ"),
+        N_("Gọi bưu điện; nếu bưu điện cần thêm thời gian thì ghi đề nghị gia hạn."),
+        "SettlementView.show",
+    ),
+    Kind(
+        "partial",
+        N_("Quyết toán còn thiếu phần"),
+        N_("Hệ thống tự hỏi bưu điện phần còn thiếu. Nếu kéo dài, hãy gọi bưu điện."),
+        "SettlementView.show",
     ),
     Kind(
         "undecided",
@@ -113,9 +149,23 @@ class Place:
     id: int
     code: str
     area_name: str
-    month: date
+    month: date | None
     count: int
 
+
+_SINCE = (
+    "CASE k.state WHEN 'queued' THEN k.queued_at ELSE (SELECT max(c.at) FROM state_changes c"
+    " WHERE c.machine = 'packet' AND c.entity_id = k.id AND c.move = 'claim' AND c.from_state = 'queued') END"
+)
+"""SQL: since when packet k has been waiting or in doubt; further calls about it change nothing of that."""
+
+_DUE = (
+    "s.due_on + coalesce((SELECT sum(x.days) FROM deadline_extensions x"
+    " WHERE x.settlement_id = s.id AND x.state = 'granted'), 0)::int"
+)
+"""SQL: the deadline of settlement s with its granted extensions."""
+
+_STUCK = f"k.state IN ('queued', 'in_doubt') AND {_SINCE} < :day_ago"
 
 _PLACES = {
     "returned": """
@@ -126,6 +176,38 @@ SELECT b.id, b.code, b.area_path, b.period_id, 1 AS n FROM payout_batches b
 SELECT k.id, k.code, k.area_path, b.period_id, 1 AS n FROM packets k JOIN payout_batches b ON b.id = k.batch_id
  WHERE k.state = 'in_doubt' AND k.area_path >= :low AND k.area_path < :high
    AND (k.last_error IS NOT NULL OR k.lease_until IS NULL OR k.lease_until < now())
+   AND NOT ("""
+    + _STUCK
+    + """)
+""",
+    "stuck": f"""
+SELECT k.id, k.code, k.area_path, b.period_id, 1 AS n FROM packets k JOIN payout_batches b ON b.id = k.batch_id
+ WHERE k.area_path >= :low AND k.area_path < :high AND {_STUCK}
+   AND NOT EXISTS (SELECT 1 FROM acknowledgements w
+                    WHERE w.subject = 'packet' AND w.entity_id = k.id AND w.until > :now)
+""",
+    "message": """
+SELECT i.id, coalesce(i.transaction_id, i.message_id, '—') AS code, i.area_path, b.period_id, 1 AS n FROM inbox i
+  LEFT JOIN packets k ON k.code = i.transaction_id AND k.agency_id = i.agency_id
+  LEFT JOIN payout_batches b ON b.id = k.batch_id
+ WHERE i.area_path >= :low AND i.area_path < :high
+   AND i.id IN (SELECT id FROM inbox WHERE outcome = 'failed'
+                UNION SELECT inbox_id FROM message_faults WHERE code = ANY(:faults))
+   AND NOT EXISTS (SELECT 1 FROM acknowledgements w WHERE w.subject = 'message' AND w.entity_id = i.id)
+""",
+    "held": """
+SELECT s.id, k.code, s.area_path, s.period_id, count(*) AS n FROM inbox i
+  JOIN packets k ON k.code = i.transaction_id AND k.agency_id = i.agency_id JOIN settlements s ON s.packet_id = k.id
+ WHERE i.outcome = 'held' AND s.area_path >= :low AND s.area_path < :high
+ GROUP BY s.id, k.code
+""",
+    "overdue": f"""
+SELECT s.id, k.code, s.area_path, s.period_id, 1 AS n FROM settlements s JOIN packets k ON k.id = s.packet_id
+ WHERE s.state IN ('waiting', 'partial') AND {_DUE} < :today AND s.area_path >= :low AND s.area_path < :high
+""",
+    "partial": f"""
+SELECT s.id, k.code, s.area_path, s.period_id, 1 AS n FROM settlements s JOIN packets k ON k.id = s.packet_id
+ WHERE s.state = 'partial' AND {_DUE} >= :today AND s.area_path >= :low AND s.area_path < :high
 """,
     "undecided": """
 SELECT s.id, k.code, s.area_path, s.period_id, count(*) AS n FROM settlements s JOIN packets k ON k.id = s.packet_id
@@ -185,7 +267,7 @@ _STREAKS = """
 
 def items(session: Session, path: str, month: date) -> list[Item]:
     """What needs a person in the area and below, of any month still open; unpaid streaks as of `month`."""
-    facts = {**_bounds(path), "untied": _untied(session, path)}
+    facts = {**_facts(path), "untied": _untied(session, path)}
     found: dict[str, tuple[int, int, int | None]] = {
         row.kind: (row.n, row.places, row.id) for row in session.execute(text(_COUNTS), facts)
     }
@@ -198,16 +280,33 @@ def items(session: Session, path: str, month: date) -> list[Item]:
 
 def places(session: Session, path: str, kind: str, *, limit: int = 500) -> list[Place]:
     """Where one kind of trouble is, the oldest month first; unpaid streaks have a list of their own."""
-    facts = {**_bounds(path), "untied": _untied(session, path) if kind == "untied" else [], "limit": limit}
+    facts = {**_facts(path), "untied": _untied(session, path) if kind == "untied" else [], "limit": limit}
     rows = session.execute(
         text(
             "SELECT x.id, x.code, a.full_name AS area_name, p.month, x.n AS count"
-            f"  FROM ({_PLACES[kind]}) x JOIN areas a ON a.path = x.area_path JOIN periods p ON p.id = x.period_id"
+            f"  FROM ({_PLACES[kind]}) x JOIN areas a ON a.path = x.area_path LEFT JOIN periods p ON p.id = x.period_id"
             " ORDER BY p.month, a.name_fold, x.code LIMIT :limit"
         ),
         facts,
     )
     return [Place(**row._mapping) for row in rows]
+
+
+def stuck(session: Session, path: str, *, limit: int = 100) -> list[tuple[int, datetime]]:
+    """(packet, since when) of what has waited or been in doubt for more than a day, the longest first.
+
+    Those somebody has put aside are here too, after the others.
+    """
+    rows = session.execute(
+        text(
+            f"SELECT k.id, {_SINCE} AS since FROM packets k"
+            f" WHERE k.area_path >= :low AND k.area_path < :high AND {_STUCK}"
+            " ORDER BY EXISTS (SELECT 1 FROM acknowledgements w WHERE w.subject = 'packet' AND w.entity_id = k.id"
+            "                  AND w.until > :now), since, k.id LIMIT :limit"
+        ),
+        {**_facts(path), "limit": limit},
+    )
+    return [(row.id, row.since) for row in rows]
 
 
 def _untied(session: Session, path: str) -> list[int]:
@@ -314,6 +413,17 @@ def approvals(session: Session, path: str, *, by: Actor, limit: int = 200) -> Se
 def _bounds(path: str) -> dict[str, str]:
     low, high = bounds_of(path)
     return {"low": low, "high": high}
+
+
+def _facts(path: str) -> dict[str, object]:
+    now = clock.now()
+    return {
+        **_bounds(path),
+        "now": now,
+        "today": clock.today(),
+        "day_ago": now - DOUBT_SHOWN_AFTER,
+        "faults": list(FAULTS_FOR_A_PERSON),
+    }
 
 
 def _months(month: date) -> dict[str, date]:
