@@ -152,6 +152,10 @@ def row_version() -> Mapped[int]:
     )
 
 
+def saved_by() -> Mapped[Any]:
+    return mapped_column(Text, comment="User name of who saved the row last; empty for what a program wrote")
+
+
 PATH = Text(collation="C")
 PATH_COMMENT = "Path of the owning area, copied; scope and row-level security are a range over it"
 
@@ -308,6 +312,7 @@ class AgencyContract(Inherited, Model):
     valid_from: Mapped[date] = mapped_column(Date, nullable=False, comment="First day")
     valid_to: Mapped[date | None] = mapped_column(Date, comment="Last day; open when empty")
     row_version: Mapped[int] = row_version()
+    saved_by: Mapped[str | None] = saved_by()
 
     agency: Mapped[Agency] = relationship()
     area: Mapped[Area] = relationship()
@@ -366,6 +371,7 @@ class PaymentSetting(Inherited, Model):
         SmallInteger, comment="Most of a line that may be withheld for recoveries, in percent; nothing when nobody says"
     )
     row_version: Mapped[int] = row_version()
+    saved_by: Mapped[str | None] = saved_by()
 
     area: Mapped[Area] = relationship()
 
@@ -444,6 +450,7 @@ class StandardAmount(Inherited, Model):
     )
     legal_basis: Mapped[str] = words("Law and article")
     row_version: Mapped[int] = row_version()
+    saved_by: Mapped[str | None] = saved_by()
 
     area: Mapped[Area] = relationship()
 
@@ -505,6 +512,7 @@ class Beneficiary(Scoped, Model):
     status_reason: Mapped[str | None] = words("Why the status is not active", nullable=True)
     died_on: Mapped[date | None] = mapped_column(Date, comment="Date of death")
     row_version: Mapped[int] = row_version()
+    saved_by: Mapped[str | None] = saved_by()
     created_at: Mapped[datetime] = instant("When entered", now=True)
     changed_at: Mapped[datetime] = instant("When last saved", now=True)
 
@@ -552,6 +560,7 @@ class Entitlement(Scoped, Model):
     ends_on: Mapped[date | None] = mapped_column(Date, comment="Last month paid contains this day")
     status: Mapped[str] = words("active, suspended, ended", default="active")
     row_version: Mapped[int] = row_version()
+    saved_by: Mapped[str | None] = saved_by()
 
     beneficiary: Mapped[Beneficiary] = relationship(back_populates="entitlements")
     benefit_type: Mapped[BenefitType] = relationship()
@@ -589,6 +598,7 @@ class Payee(Scoped, Model):
         Boolean, nullable=False, server_default=text("true"), comment="Receives now"
     )
     row_version: Mapped[int] = row_version()
+    saved_by: Mapped[str | None] = saved_by()
 
     beneficiary: Mapped[Beneficiary] = relationship(back_populates="payees")
     methods: Mapped[list[PaymentMethod]] = relationship(back_populates="payee")
@@ -620,6 +630,7 @@ class PaymentMethod(Scoped, Model):
     wallet_phone: Mapped[str | None] = words("Telephone number of the e-wallet", nullable=True)
     is_current: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("true"), comment="In use")
     row_version: Mapped[int] = row_version()
+    saved_by: Mapped[str | None] = saved_by()
 
     payee: Mapped[Payee] = relationship(back_populates="methods")
 
@@ -866,6 +877,7 @@ class Arrears(Scoped, Model):
         BigInteger, unique=True, comment="The line of the approved proposal it comes from"
     )
     row_version: Mapped[int] = row_version()
+    saved_by: Mapped[str | None] = saved_by()
 
     entitlement: Mapped[Entitlement] = relationship()
 

@@ -140,6 +140,8 @@ def _check_writes(session: Session, _context: UOWTransaction, _instances: Any) -
             path = row.area_path
             if row in session.dirty and not session.is_modified(row):
                 continue
+            if hasattr(row, "saved_by"):
+                row.saved_by = actor.username
             if path is None or not actor.may_see(path):
                 raise NotAllowed("Bản ghi thuộc địa bàn ngoài phạm vi của bạn.")
             if actor.agency_id is not None and not _agency_writes(actor.agency_id, row):

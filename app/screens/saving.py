@@ -20,7 +20,7 @@ from app.web.words import NOTHING
 
 
 class ChangedMeanwhile(Stale):
-    """Bản ghi vừa được người khác lưu. Những gì bạn nhập vẫn còn ở đây: so với bản mới ghi dưới từng ô rồi lưu lần nữa."""
+    """Bản ghi vừa được %(who)s lưu. Những gì bạn nhập vẫn còn ở đây: so với bản mới ghi dưới từng ô rồi lưu lần nữa."""
 
 
 class HeldFromAbove(NotAllowed):
@@ -58,13 +58,14 @@ def _demand_version(session: Session, form: SafeForm, item: Any) -> None:
         return
     model = type(item)
     key = model.__mapper__.primary_key[0]
-    statement = select(model.row_version).where(key == getattr(item, key.name)).with_for_update()
-    stored = session.scalars(statement).one_or_none()
+    columns = [model.row_version, *([model.saved_by] if hasattr(model, "saved_by") else ())]
+    statement = select(*columns).where(key == getattr(item, key.name)).with_for_update()
+    stored = session.execute(statement).one_or_none()
     if stored is None:
         raise HeldFromAbove
-    if form["opened_version"].data != str(stored):
-        raise ChangedMeanwhile
-    item.row_version = stored + 1
+    if form["opened_version"].data != str(stored.row_version):
+        raise ChangedMeanwhile(who=getattr(stored, "saved_by", None) or _("người khác"))
+    item.row_version = stored.row_version + 1
 
 
 def _show_both(form: SafeForm, item: Any) -> None:
