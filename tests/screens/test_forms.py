@@ -244,7 +244,7 @@ def test_a_second_stale_save_is_refused_once_and_shows_both(
     mine, theirs = opened(clerk, path), opened(clerk, path)
     clerk.post(path, data=theirs | {"hamlet": "Thôn của họ", "phone": "0901"})
     answer = clerk.post(path, data=mine | {"hamlet": "Thôn của tôi"})
-    assert_refused(answer, "vừa được người khác lưu")
+    assert_refused(answer, "vừa được 00004.clerk lưu")
     assert 'value="Thôn của tôi"' in answer.text, "what was typed is kept"
     assert "Hiện đang lưu: Thôn của họ" in answer.text
     assert "Hiện đang lưu: 0901" in answer.text
@@ -264,7 +264,7 @@ def test_a_save_without_the_version_it_was_opened_with_is_refused(
 ) -> None:
     path = f"/trypeople/edit/{woman.id}"
     values = opened(clerk, path) | {"hamlet": "Khác", "opened_version": version}
-    assert_refused(clerk.post(path, data=values), "vừa được người khác lưu")
+    assert_refused(clerk.post(path, data=values), "Bản ghi vừa được")
     assert stored(session)[0].hamlet == "Thôn 1"
 
 
