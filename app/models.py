@@ -62,7 +62,10 @@ BATCH_KINDS = ("monthly", "social_pension", "funeral", "supplementary")
 METHODS = ("cash", "bank", "wallet")
 PAYEE_KINDS = ("self", "guardian", "carer", "authorised", "organiser")
 OUTCOMES = ("paid", "unpaid", "to_recover")
-FINDINGS = ("matched", "missing", "extra", "wrong_amount", "duplicate", "dispute")
+FINDINGS = ("matched", "missing", "extra", "wrong_amount", "duplicate", "dispute", "by_hand")
+HOW_CHANGED = ("all", "line", "codes", "sheet")
+IMPORT_KINDS = ("codes", "sheet", "registry", "payments")
+IMPORT_PHASES = ("reading", "columns", "refused", "ready", "applied", "discarded")
 BUCKETS = ("owed", "with_agency", "paid", "unpaid", "carried", "stopped", "to_recover", "recovered", "written_off")
 RECOVERY_SOURCES = ("settlement", "death", "stop", "hand")
 RECOVERY_ENTRIES = ("withheld", "cash", "written_off")
@@ -268,13 +271,13 @@ class Agency(Model):
 
     __tablename__ = "agencies"
     __table_args__ = (
-        one_of("kind", ("post", "bank", "telecom")),
+        one_of("kind", ("post", "bank", "telecom", "office")),
         {"comment": "Payment agencies (đơn vị chi trả). Keys and secrets are files, never here"},
     )
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
     code: Mapped[str] = mapped_column(Text, unique=True, nullable=False, comment="Sender id on the wire, e.g. vnpost")
     name: Mapped[str] = words("Full name")
-    kind: Mapped[str] = words("post, bank or telecom")
+    kind: Mapped[str] = words("post, bank or telecom; office for the office that pays by itself")
     base_url: Mapped[str | None] = words("Address of its interface", nullable=True)
     is_active: Mapped[bool] = mapped_column(Boolean, nullable=False, server_default=text("true"), comment="In use")
 
@@ -1296,6 +1299,7 @@ class SettlementRecord(Scoped, Model):
         ),
         CheckConstraint("(decided_outcome IS NULL) = (decided_reason IS NULL)", name="decided_for_a_reason"),
         CheckConstraint("line_id IS NOT NULL OR finding = 'extra'", name="no_line_is_extra"),
+        CheckConstraint("finding <> 'by_hand' OR decided_outcome IS NOT NULL", name="by_hand_is_decided"),
         {"comment": "Settlement records: one per line or foreign reference; a function of the set of entries"},
     )
     id: Mapped[int] = key()
@@ -1308,11 +1312,15 @@ class SettlementRecord(Scoped, Model):
     outcome: Mapped[str | None] = words("What the agency's entries add up to; empty in a dispute", nullable=True)
     amount_vnd: Mapped[int] = vnd("Đồng the agency reports")
     reason_code: Mapped[str | None] = words("Reason of an unpaid line", nullable=True)
-    finding: Mapped[str] = words("matched, missing, extra, wrong_amount, duplicate, dispute")
+    finding: Mapped[str] = words("matched, missing, extra, wrong_amount, duplicate, dispute, by_hand")
     decided_outcome: Mapped[str | None] = words("What a person decided; wins over the agency's word", nullable=True)
     decided_reason: Mapped[str | None] = words("Why", nullable=True)
     decided_by: Mapped[str | None] = words("Who", nullable=True)
     decided_at: Mapped[datetime | None] = instant("When")
+    change_id: Mapped[int | None] = mapped_column(
+        BigInteger,
+        comment="The change set that wrote the decision as it stands; empty when a person decided one by one",
+    )
 
     settlement: Mapped[Settlement] = relationship()
     line: Mapped[PayoutLine | None] = relationship(
@@ -1321,6 +1329,140 @@ class SettlementRecord(Scoped, Model):
 
     def __str__(self) -> str:
         return self.reference
+
+
+class ResultChange(Scoped, Model):
+    """Results entered by hand in one go: from one standing to one outcome, for so many lines."""
+
+    __tablename__ = "result_changes"
+    __table_args__ = (
+        one_of("how", HOW_CHANGED),
+        Index("ix_result_changes_settlement_id", "settlement_id"),
+        Index("ix_result_changes_area_path_id", "area_path", "id"),
+        {"comment": "Change sets of results by hand; only being undone is written later"},
+    )
+    id: Mapped[int] = key()
+    settlement_id: Mapped[int] = mapped_column(
+        ForeignKey("settlements.id"), nullable=False, comment="Of which settlement"
+    )
+    how: Mapped[str] = words("all, line, codes (a workbook of codes), sheet (the agency's result sheet)")
+    from_standing: Mapped[str] = words("What every line was: pending, paid, unpaid, unpaid_stopped, to_recover")
+    to_outcome: Mapped[str] = words("What they became")
+    reason: Mapped[str] = words("Why")
+    line_count: Mapped[int] = mapped_column(Integer, nullable=False, comment="Lines changed")
+    total_vnd: Mapped[int] = vnd("Their đồng", default=None)
+    file_name: Mapped[str | None] = words("Name of the workbook", nullable=True)
+    file_sha256: Mapped[str | None] = words("SHA-256 of the workbook", nullable=True)
+    made_by: Mapped[str] = words("Who")
+    made_by_id: Mapped[int | None] = mapped_column(Integer, comment="Who")
+    made_at: Mapped[datetime] = instant("When", now=True)
+    undone_by: Mapped[str | None] = words("Who undid it", nullable=True)
+    undone_at: Mapped[datetime | None] = instant("When undone")
+    undone_count: Mapped[int | None] = mapped_column(
+        Integer, comment="Lines set back; fewer than changed where somebody changed them since"
+    )
+
+    settlement: Mapped[Settlement] = relationship()
+
+
+class ResultChangeLine(Scoped, Model):
+    """What one line was before a change set; append-only."""
+
+    __tablename__ = "result_change_lines"
+    __table_args__ = ({"comment": "Lines of change sets, as they were before. Append-only"},)
+    change_id: Mapped[int] = mapped_column(
+        ForeignKey("result_changes.id"), primary_key=True, autoincrement=False, comment="Of which change set"
+    )
+    reference: Mapped[str] = mapped_column(Text, primary_key=True, comment="Reference of the line")
+    before: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB, comment="Finding, decision and reason code of the record before; empty when there was no record"
+    )
+
+
+class FileImport(Scoped, Model):
+    """A file a person sent: read and checked, shown, then applied whole or not at all."""
+
+    __tablename__ = "file_imports"
+    __table_args__ = (
+        one_of("kind", IMPORT_KINDS),
+        one_of("phase", IMPORT_PHASES),
+        CheckConstraint("(kind IN ('codes', 'sheet')) = (settlement_id IS NOT NULL)", name="results_have_a_settlement"),
+        Index("ix_file_imports_area_path_id", "area_path", "id"),
+        {"comment": "Files people send; their rows are kept until they are applied, discarded or a week old"},
+    )
+    id: Mapped[int] = key()
+    kind: Mapped[str] = words("codes, sheet, registry, payments")
+    area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), nullable=False, comment="For which area and below")
+    settlement_id: Mapped[int | None] = mapped_column(ForeignKey("settlements.id"), comment="For which settlement")
+    options: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, nullable=False, server_default=text("'{}'"), comment="What the person chose: from, to, reason, columns"
+    )
+    file_name: Mapped[str] = words("Its name as sent")
+    file_path: Mapped[str] = words("Where it is, below the data folder")
+    file_sha256: Mapped[str] = words("SHA-256 of its bytes")
+    phase: Mapped[str] = words("reading, columns, refused, ready, applied, discarded", default="reading")
+    message: Mapped[str | None] = words("Why refused, or what was applied", nullable=True)
+    seen: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, nullable=False, server_default=text("'{}'"), comment="Sheet, heading, what was left out or converted"
+    )
+    row_count: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Rows of data")
+    error_count: Mapped[int] = mapped_column(
+        Integer, nullable=False, server_default=text("0"), comment="Findings that stand in the way"
+    )
+    warning_count: Mapped[int] = mapped_column(
+        Integer, nullable=False, server_default=text("0"), comment="Findings to look at"
+    )
+    stamp: Mapped[str | None] = words("What the preview was made of; another value means it is stale", nullable=True)
+    plan: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, nullable=False, server_default=text("'{}'"), comment="What applying would do, in numbers"
+    )
+    work_item_id: Mapped[int | None] = mapped_column(BigInteger, comment="The work that reads or applies it")
+    started_by: Mapped[str] = words("Who sent it")
+    started_by_id: Mapped[int | None] = mapped_column(Integer, comment="Who sent it")
+    started_at: Mapped[datetime] = instant("When sent", now=True)
+    applied_by: Mapped[str | None] = words("Who applied it", nullable=True)
+    applied_at: Mapped[datetime | None] = instant("When applied")
+
+    area: Mapped[Area] = relationship()
+    settlement: Mapped[Settlement | None] = relationship()
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class FileImportRow(Scoped, Model):
+    """One row of data of a file, as read, with what was found about it."""
+
+    __tablename__ = "file_import_rows"
+    __table_args__ = ({"comment": "Rows of files between preview and applying; removed afterwards"},)
+    import_id: Mapped[int] = mapped_column(
+        ForeignKey("file_imports.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        comment="Of which file",
+    )
+    no: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False, comment="Row as Excel numbers it")
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, comment="Values by column")
+    findings: Mapped[list[Any]] = mapped_column(
+        JSONB, nullable=False, server_default=text("'[]'"), comment="[column, title, text, severity], …"
+    )
+
+
+class ColumnChoice(Scoped, Model):
+    """Which column is what in an agency's sheet, as a person once said."""
+
+    __tablename__ = "column_choices"
+    __table_args__ = (
+        UniqueConstraint("area_path", "agency_id", "kind"),
+        {"comment": "Columns of sheets whose headings are not known, remembered per area and agency"},
+    )
+    id: Mapped[int] = key()
+    agency_id: Mapped[int] = mapped_column(ForeignKey("agencies.id"), nullable=False, comment="Whose sheet")
+    kind: Mapped[str] = words("Kind of file")
+    heading: Mapped[list[Any]] = mapped_column(JSONB, nullable=False, comment="Texts of the heading; none: by position")
+    places: Mapped[dict[str, Any]] = mapped_column(JSONB, nullable=False, comment="Column by key, from 0")
+    saved_by: Mapped[str] = words("Who said so")
+    saved_at: Mapped[datetime] = instant("When", now=True)
 
 
 class DeadlineExtension(Scoped, Model):

@@ -128,6 +128,7 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
         "can_minutes": READERS,
         "can_workbook": READERS,
     },
+    "ResultEntryView": dict.fromkeys(("can_enter", "can_undo"), frozenset({CLERK, ACCOUNTANT})),
     "SettlementRecordView": reads(EVERYONE),
     "ExtensionView": reads(EVERYONE) | dict.fromkeys(("can_grant", "can_refuse"), frozenset({SUPERVISOR})),
     "RecoveryView": reads(READERS)

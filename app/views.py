@@ -23,6 +23,7 @@ from app.screens import (
     recoveries,
     registry,
     reports,
+    result_entry,
     search,
     settings,
     settlement_records,
@@ -89,6 +90,7 @@ def _settling(appbuilder: Any) -> None:
     appbuilder.add_view(packets.PacketView, "Gói tin", label=_l("Gói tin"), **other)
     appbuilder.add_view(periods.AreaPeriodView, "Chốt kỳ chi trả", label=_l("Chốt kỳ chi trả"), **other)
     appbuilder.add_view_no_menu(settlement_records.SettlementRecordView)
+    appbuilder.add_view_no_menu(result_entry.ResultEntryView)
     appbuilder.add_view(
         settlements.SettlementView, "Quyết toán đơn vị chi trả", label=_l("Quyết toán đơn vị chi trả"), **other
     )

@@ -97,6 +97,13 @@ def _lock(at: Standing) -> Offer | None:
 def _send(at: Standing) -> Offer | None:
     if not at.may("send") or not at.connected:
         return None
+    if at.batch.agency_id is None:
+        sentence = _(
+            "Giao %(figures)s cho thủ quỹ của đơn vị (phiên bản %(version)s). Quyết toán được mở ngay để nhập kết quả.",
+            figures=at.figures,
+            version=at.batch.version,
+        )
+        return Offer("send", str(_("Giao chi trả")), sentence, "primary")
     sentence = _(
         "Gửi %(figures)s tới %(agency)s (phiên bản %(version)s).",
         figures=at.figures,
@@ -130,6 +137,12 @@ def _withdraw(at: Standing) -> Offer | None:
 def _recall(at: Standing) -> Offer | None:
     if at.packet is None or not at.recallable or not at.actor.has(Role.CLERK, Role.SUPERVISOR):
         return None
+    if at.batch.agency_id is None:
+        sentence = _(
+            "Lấy lại danh sách %(figures)s đã giao cho thủ quỹ để sửa. Chỉ làm được khi chưa ai được trả tiền.",
+            figures=at.figures,
+        )
+        return Offer("recall", str(_("Lấy lại danh sách")), sentence, reason_required=True)
     sentence = _(
         "Đề nghị %(agency)s từ chối gói tin %(code)s, %(figures)s. Bưu điện quyết định; nếu đồng ý, danh sách được trả"
         " lại để sửa và gửi phiên bản mới.",
@@ -178,7 +191,9 @@ def held(session: Session, batch_id: int) -> PayoutBatch:
 
 def connected(session: Session, batch: PayoutBatch) -> bool:
     """The list's contract says how packets travel to its agency."""
-    if batch.agency_id is None or batch.contract_id is None:
+    if batch.agency_id is None:
+        return True
+    if batch.contract_id is None:
         return False
     adapter = session.scalars(select(AgencyContract.adapter).where(AgencyContract.id == batch.contract_id)).one()
     return packets.carries(adapter, session.get_one(Agency, batch.agency_id).base_url)

@@ -256,10 +256,12 @@ class BatchView(ReadOnlyView):
         """Gửi bưu điện: the packet is queued, the scheduler sends it."""
         if isinstance(chosen, list):
             return batch_bulk.send(chosen)
+        sent = _l("Danh sách %(code)s đang được gửi: %(figures)s. Trang này tự cập nhật khi bưu điện trả lời.")
+        given = _l("Đã giao danh sách %(code)s cho thủ quỹ: %(figures)s. Quyết toán đã mở để nhập kết quả.")
         return _done(
             chosen,
             lambda session, item: packets.queue(session, item.id, by=current_actor()),
-            _l("Danh sách %(code)s đang được gửi: %(figures)s. Trang này tự cập nhật khi bưu điện trả lời."),
+            given if chosen.agency_id is None else sent,
         )
 
     @action("unlock", _l("Mở lại"), "", reason_required=True)
@@ -295,12 +297,14 @@ class BatchView(ReadOnlyView):
     def recall(self, chosen: PayoutBatch) -> ResponseReturnValue:
         """Đề nghị từ chối gói tin: the agency decides."""
         why = reason()
+        asked = _l("Đã đề nghị bưu điện từ chối gói tin của danh sách %(code)s. Bưu điện sẽ trả lời.")
+        returned = _l("Đã lấy lại danh sách %(code)s từ thủ quỹ. Lãnh đạo mở lại thì sửa được.")
         return _done(
             chosen,
             lambda session, item: packets.ask_recall(
                 session, _packet_of(session, item), by=current_actor(), because=why
             ),
-            _l("Đã đề nghị bưu điện từ chối gói tin của danh sách %(code)s. Bưu điện sẽ trả lời."),
+            returned if chosen.agency_id is None else asked,
         )
 
     @action("cancel", _l("Hủy danh sách"), "", reason_required=True, tone="danger")

@@ -95,8 +95,10 @@ class PacketView(PacketDoubts, PacketFiles, ReadOnlyView):
         with transaction() as session:
             demand_unmoved(session, item.id)
             asked = packets.ask_recall(session, item.id, by=current_actor(), because=why)
-            withdrawn, code = asked.state == "withdrawn", asked.code
-        if withdrawn:
+            withdrawn, returned, code = asked.state == "withdrawn", asked.state == "rejected", asked.code
+        if returned:
+            flash(_("Đã lấy lại danh sách của gói tin %(code)s từ thủ quỹ.", code=code), "success")
+        elif withdrawn:
             flash(_("Đã rút gói tin %(code)s; gói tin chưa rời hệ thống.", code=code), "success")
         else:
             flash(_("Đã đề nghị bưu điện từ chối gói tin %(code)s. Bưu điện sẽ trả lời.", code=code), "success")
@@ -120,6 +122,15 @@ def _waits_for_an_answer(item: Packet) -> bool:
 def _recall_sentence(item: Packet) -> str:
     """What asking for the packet would do, in numbers; nothing where it cannot be asked for."""
     facts = {"code": item.code, "figures": batch_moves.figures(item.people_count, item.total_vnd)}
+    if item.agency.kind == "office":
+        if item.state != "accepted":
+            return ""
+        return str(
+            _(
+                "Lấy lại danh sách %(figures)s đã giao cho thủ quỹ để sửa. Chỉ làm được khi chưa ai được trả tiền.",
+                figures=facts["figures"],
+            )
+        )
     if item.state == "queued":
         return str(_("Rút gói tin %(code)s, %(figures)s. Gói tin chưa rời hệ thống.", **facts))
     if item.state not in ("received", "accepted") or _waits_for_an_answer(item):

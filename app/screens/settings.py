@@ -34,7 +34,9 @@ BATCH_KIND_WORDS = {
     "funeral": N_("Mai táng phí"),
 }
 LEVELS = {"commune": N_("Xã, phường, đặc khu"), "province": N_("Tỉnh, thành phố")}
-AGENCY_KINDS = {"post": N_("Bưu điện"), "bank": N_("Ngân hàng"), "telecom": N_("Viễn thông")}
+AGENCY_KINDS = {
+    "post": N_("Bưu điện"), "bank": N_("Ngân hàng"), "telecom": N_("Viễn thông"), "office": N_("Đơn vị tự chi trả"),
+}  # fmt: skip
 ADAPTERS = {
     "g2p": N_("Kết nối trực tuyến (G2P Connect)"),
     "iso20022": N_("Tệp ngân hàng (ISO 20022)"),

@@ -23,7 +23,7 @@ from app.models import DeadlineExtension, Period, Settlement
 from app.reports import exporting
 from app.reports.shape import Request
 from app.rules import deadlines
-from app.screens import settlement_page
+from app.screens import result_entry, settlement_page
 from app.screens.actions import reason
 from app.screens.base import ReadOnlyView
 from app.screens.fields import CleanField, Required, WholeNumberField
@@ -192,6 +192,7 @@ class SettlementView(ReadOnlyView):
             page=page,
             words=settlement_page,
             decisions=DECISIONS,
+            entry=result_entry.of(db.session(), page) if self.may("can_decide") else None,
             may={name: self.may(f"can_{name}") for name in MAY},
             **self._trail(item),
         )
@@ -244,7 +245,7 @@ class SettlementView(ReadOnlyView):
             line = lines.one(session, item, reference)
             if line is None:
                 raise NotFound
-            deciding.decide(session, item.id, reference, outcome, by=current_actor(), because=why)
+            result_entry.decide(session, item, line, outcome, because=why)
             if request.form.get("seen", "") != line.seen:
                 raise _line_moved(line)
         what = settlement_page.outcome_words(outcome)

@@ -111,8 +111,10 @@ def _open_settlement(session: Session, packet: Packet, by: Actor) -> None:
 def _void_settlement(session: Session, packet: Packet, by: Actor, reason: str) -> str:
     row = session.execute(
         text(
-            "SELECT s.id, (SELECT count(DISTINCT reference) FROM settlement_entries e"
-            "               WHERE e.settlement_id = s.id AND e.outcome <> 'unpaid') AS handed_out"
+            "SELECT s.id, (SELECT count(*) FROM ("
+            "   SELECT reference FROM settlement_entries e WHERE e.settlement_id = s.id AND e.outcome <> 'unpaid' UNION"
+            "   SELECT reference FROM settlement_records r WHERE r.settlement_id = s.id"
+            "      AND r.decided_outcome IN ('paid', 'to_recover')) x) AS handed_out"
             "  FROM settlements s WHERE s.packet_id = :packet"
         ),
         {"packet": packet.id},

@@ -22,7 +22,7 @@ from app.agency.port import Form
 from app.errors import BadInput, NotAllowed, RuleBroken
 from app.models import Agency, InboxMessage, Packet
 from app.rules.actors import Actor, Role
-from app.services import inbox, packets
+from app.services import inbox, own_paying, packets
 from app.services.composing import adapter_of
 
 ACTION = "by-hand"
@@ -63,7 +63,7 @@ class FileKnown(RuleBroken):
 
 def form_of(session: Session, packet: Packet) -> Form:
     """How the packet travels and how answers come."""
-    return ADAPTERS[adapter_of(session, packet)].FORM
+    return own_paying.FORM if own_paying.is_own(session, packet) else ADAPTERS[adapter_of(session, packet)].FORM
 
 
 def possible(packet: Packet) -> tuple[Word, ...]:

@@ -67,7 +67,6 @@ class ListFacts:
     total_vnd: int
     made_by: str
     locked_by: str | None
-    agency_id: int | None
     blocking: int
     packet_id: int | None
     packet_code: str | None
@@ -129,7 +128,7 @@ SELECT a.id, a.code, a.path, a.full_name, p.list_cutoff_day, p.settlement_cutoff
 
 _LISTS = """
 SELECT b.id, b.area_id, b.code, b.kind, b.state, b.version, b.people_count, b.total_vnd, b.made_by, b.locked_by,
-       b.agency_id, f.blocking, k.id AS packet_id, k.code AS packet_code, k.state AS packet_state, k.queued_by,
+       f.blocking, k.id AS packet_id, k.code AS packet_code, k.state AS packet_state, k.queued_by,
        coalesce(k.state = 'in_doubt' AND (k.last_error IS NOT NULL OR k.lease_until IS NULL OR k.lease_until < now()),
                 false) AS doubtful,
        coalesce(k.recall_asked_at IS NOT NULL AND k.recall_answer IS NULL AND k.state IN ('received', 'accepted'),

@@ -191,7 +191,7 @@ class Judged:
 
     def send(self, here: list[ListFacts]) -> Action | None:
         """Send what is approved and waits."""
-        ready = [one for one in here if one.state == "locked" and one.agency_id is not None]
+        ready = [one for one in here if one.state == "locked"]
         if ready and self.by.has(*STEPS[SEND].who):
             return self._open("send", N_("Gửi bưu điện"), ready)
         return None

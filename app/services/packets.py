@@ -16,11 +16,7 @@ from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
 from app.models import Agency, AgencyContract, Packet, PayoutBatch
 from app.rules.actors import Actor, Role
 from app.rules.states import LIVE_PACKET_STATES
-from app.services import transitions
-
-
-class NoAgency(RuleBroken):
-    """Danh sách %(code)s do đơn vị tự chi trả nên không gửi qua bưu điện."""
+from app.services import own_paying, transitions
 
 
 class NotConnected(RuleBroken):
@@ -54,11 +50,13 @@ class ReasonMissing(BadInput):
 def queue(session: Session, batch_id: int, *, by: Actor) -> Packet:
     """Gửi bưu điện: the list becomes sent and its packet waits for the scheduler, in one transaction.
 
-    Key and message id are fixed here, before the wire, and never made again (promise P1). Raises NotFound, NoAgency,
-    NotConnected, PacketUnderWay, and what `transitions.move` raises.
+    Key and message id are fixed here, before the wire, and never made again (promise P1). A list the office pays itself
+    goes to its cashier at once. Raises NotFound, NotConnected, PacketUnderWay, and what `transitions.move` raises.
     """
     batch = _lock_batch(session, batch_id)
-    agency_id = _connected_agency(session, batch)
+    if batch.agency_id is None:
+        return own_paying.hand_over(session, batch, by=by)
+    agency_id = _connected_agency(session, batch, batch.agency_id)
     packets = list(session.scalars(select(Packet).where(Packet.batch_id == batch_id).order_by(Packet.version.desc())))
     for packet in packets:
         if packet.state in LIVE_PACKET_STATES:
@@ -105,8 +103,8 @@ def withdraw(session: Session, packet_id: int, *, by: Actor, because: str) -> Pa
 def ask_recall(session: Session, packet_id: int, *, by: Actor, because: str) -> Packet:
     """Đề nghị từ chối gói tin: a waiting packet is withdrawn at once; one the agency has is asked back by the scheduler.
 
-    The agency decides. After its no the request may be made again. Raises NotCertainYet, RecallAlreadyAsked,
-    NothingToRecall, NotYoursToRecall, ReasonMissing.
+    What our own cashier has comes back at once. Otherwise the agency decides; after its no the request may be made
+    again. Raises NotCertainYet, RecallAlreadyAsked, NothingToRecall, NotYoursToRecall, ReasonMissing, and MoneyHandedOut.
     """
     if not by.has(Role.CLERK, Role.SUPERVISOR):
         raise NotYoursToRecall
@@ -120,6 +118,8 @@ def ask_recall(session: Session, packet_id: int, *, by: Actor, because: str) -> 
         raise NotCertainYet(code=packet.code)
     if packet.state not in ("received", "accepted"):
         raise NothingToRecall(code=packet.code)
+    if own_paying.is_own(session, packet):
+        return own_paying.take_back(session, packet, by=by, because=reason)
     if packet.recall_asked_at is not None and packet.recall_answer is None:
         raise RecallAlreadyAsked(code=packet.code)
     session.execute(
@@ -160,10 +160,8 @@ def carries(adapter: str, base_url: str | None) -> bool:
     return ADAPTERS[adapter].FORM.by_hand or bool(base_url)
 
 
-def _connected_agency(session: Session, batch: PayoutBatch) -> int:
-    if batch.agency_id is None:
-        raise NoAgency(code=batch.code)
-    agency = session.get_one(Agency, batch.agency_id)
+def _connected_agency(session: Session, batch: PayoutBatch, agency_id: int) -> int:
+    agency = session.get_one(Agency, agency_id)
     contract = session.get(AgencyContract, batch.contract_id) if batch.contract_id is not None else None
     if contract is None or not agency.is_active or not carries(contract.adapter, agency.base_url):
         raise NotConnected(agency=agency.name)

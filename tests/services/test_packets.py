@@ -60,14 +60,6 @@ def test_a_list_out_of_scope_is_not_found(session: Session) -> None:
         packets.withdraw(session, 999_999, by=make.CLERK, because="x")
 
 
-@pytest.mark.wrong_books("line_copies_its_list")
-def test_a_list_the_office_pays_itself_is_not_sent(session: Session) -> None:
-    batch_id = make.made_list(session, people=1)
-    session.execute(text("UPDATE payout_batches SET agency_id = NULL, contract_id = NULL"))
-    with pytest.raises(packets.NoAgency, match="tự chi trả"):
-        packets.queue(session, batch_id, by=make.CLERK)
-
-
 @pytest.mark.parametrize(
     "statement",
     [

@@ -70,7 +70,8 @@ SELECT id FROM merged WHERE decided_outcome IS NOT NULL
 
 # A decision was made on what was known then. Words that come later and say something else ask the person again.
 _REOPEN = text(
-    "UPDATE settlement_records SET decided_outcome = NULL, decided_reason = NULL, decided_by = NULL, decided_at = NULL"
+    "UPDATE settlement_records SET decided_outcome = NULL, decided_reason = NULL, decided_by = NULL, decided_at = NULL,"
+    " change_id = NULL"
     " WHERE id = ANY(:ids) AND (outcome IS NULL OR finding NOT IN ('matched', 'duplicate')"
     "    OR outcome <> CASE decided_outcome WHEN 'unpaid_stopped' THEN 'unpaid' ELSE decided_outcome END)"
     " RETURNING reference"

@@ -41,7 +41,7 @@ class SettlementOver(RuleBroken):
 
 _DECIDE = text(
     "UPDATE settlement_records SET decided_outcome = :outcome, decided_reason = :reason, decided_by = :by,"
-    " decided_at = :now WHERE settlement_id = :settlement AND reference = :reference RETURNING id"
+    " decided_at = :now, change_id = NULL WHERE settlement_id = :settlement AND reference = :reference RETURNING id"
 )
 _ADD = (
     "INSERT INTO settlement_records (settlement_id, line_id, agency_id, area_path, reference, finding, decided_outcome,"
@@ -57,7 +57,8 @@ _ADD_ALL = text(
 )
 _DECIDE_MISSING = text(
     "UPDATE settlement_records SET decided_outcome = :outcome, decided_reason = :reason, decided_by = :by,"
-    " decided_at = :now WHERE settlement_id = :settlement AND finding = 'missing' AND decided_outcome IS NULL"
+    " decided_at = :now, change_id = NULL"
+    " WHERE settlement_id = :settlement AND finding = 'missing' AND decided_outcome IS NULL"
 )
 
 
@@ -66,7 +67,7 @@ def decide(session: Session, settlement_id: int, reference: str, outcome: str, *
 
     Raises NotYoursToDecide, ReasonMissing, ReasonTooLong, UnknownOutcome, SettlementOver, NotFound.
     """
-    facts = _prepare(session, settlement_id, outcome, by, because) | {"reference": reference}
+    facts = prepare(session, settlement_id, outcome, by=by, because=because) | {"reference": reference}
     for statement in (_DECIDE, _ADD_ONE):
         if session.execute(statement, facts).first() is not None:
             session.expire_all()
@@ -76,7 +77,7 @@ def decide(session: Session, settlement_id: int, reference: str, outcome: str, *
 
 def decide_missing(session: Session, settlement_id: int, outcome: str, *, by: Actor, because: str) -> int:
     """The same decision for every line without a result; returns how many there were. Raises as `decide`."""
-    facts = _prepare(session, settlement_id, outcome, by, because)
+    facts = prepare(session, settlement_id, outcome, by=by, because=because)
     count = sum(_count(session.execute(statement, facts)) for statement in (_DECIDE_MISSING, _ADD_ALL))
     session.expire_all()
     return count
@@ -86,9 +87,9 @@ def _count(result: Any) -> int:
     return int(result.rowcount)
 
 
-def _prepare(session: Session, settlement_id: int, outcome: str, by: Actor, because: str) -> dict[str, object]:
-    if not by.has(Role.CLERK, Role.ACCOUNTANT):
-        raise NotYoursToDecide
+def prepare(session: Session, settlement_id: int, outcome: str, *, by: Actor, because: str) -> dict[str, object]:
+    """The facts of a decision, once it is allowed; the settlement is held. Raises as `decide`."""
+    demand_decider(by)
     if outcome not in DECIDABLE:
         raise UnknownOutcome(field="outcome")
     reason = because.strip()
@@ -96,13 +97,7 @@ def _prepare(session: Session, settlement_id: int, outcome: str, by: Actor, beca
         raise ReasonMissing(field="reason")
     if len(reason) > LONGEST_REASON:
         raise ReasonTooLong(field="reason", most=LONGEST_REASON)
-    state = session.execute(
-        select(Settlement.state).where(Settlement.id == settlement_id).with_for_update()
-    ).scalar_one_or_none()
-    if state is None:
-        raise NotFound
-    if state in ("locked", "void"):
-        raise SettlementOver
+    demand_open(session, settlement_id, by=by)
     return {
         "settlement": settlement_id,
         "outcome": outcome,
@@ -110,3 +105,21 @@ def _prepare(session: Session, settlement_id: int, outcome: str, by: Actor, beca
         "by": by.username,
         "now": clock.now(),
     }
+
+
+def demand_decider(by: Actor) -> None:
+    """Raises NotYoursToDecide."""
+    if not by.has(Role.CLERK, Role.ACCOUNTANT):
+        raise NotYoursToDecide
+
+
+def demand_open(session: Session, settlement_id: int, *, by: Actor) -> None:
+    """Hold a settlement in which `by` may still decide. Raises NotYoursToDecide, NotFound, SettlementOver."""
+    demand_decider(by)
+    state = session.execute(
+        select(Settlement.state).where(Settlement.id == settlement_id).with_for_update()
+    ).scalar_one_or_none()
+    if state is None:
+        raise NotFound
+    if state in ("locked", "void"):
+        raise SettlementOver

@@ -24,6 +24,7 @@ FINDINGS: dict[str, str] = {
     "wrong_amount": N_("Sai số tiền"),
     "duplicate": N_("Báo nhiều lần, giống nhau"),
     "dispute": N_("Báo mâu thuẫn"),
+    "by_hand": N_("Nhập tay"),
 }
 """What comparing the agency's words with the packet found."""
 
