@@ -89,6 +89,15 @@ def on_status() -> ResponseReturnValue:
     return _receive("on-status")
 
 
+@blueprint.after_app_request
+def note_knocking(answer: Response) -> Response:
+    """A call to an address or by a method that this side does not have leaves its line in the log too."""
+    if request.path.startswith(f"{blueprint.url_prefix}/") and answer.status_code in (404, 405):
+        extra = {"code": "no_such_call", "status": answer.status_code, "client": ""}
+        log.warning("agency_turned_away", extra=extra)
+    return answer
+
+
 def _receive(action: str) -> Response:
     """Prove, keep, commit, and only then acknowledge (promise P5)."""
     try:

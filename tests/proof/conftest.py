@@ -26,7 +26,7 @@ def books(app: Flask, server: Any) -> Iterator[Session]:
             yield opened
             opened.rollback()
         db.session.remove()
-    conftest._clean(server)
+    conftest.clean(server)
 
 
 @pytest.fixture(scope="module")
