@@ -13,7 +13,7 @@ from types import FrameType
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
-from app import create_app
+from app import create_app, logs
 from app.jobs.running import run
 from app.jobs.table import jobs
 
@@ -24,7 +24,7 @@ def main() -> int:
     """Runs until SIGTERM or SIGINT, finishes what it is doing, exits 0."""
     app = create_app()
     settings = app.config["CHITRA"]
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.install(settings.log_level)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     stopping = threading.Event()
 
