@@ -87,7 +87,8 @@ MESSAGE_FAULTS = (
     "wrong_totals",
     "missing_part",
 )
-CALL_VERBS = ("send", "ask", "recall", "fetch")
+CALL_VERBS = ("send", "ask", "recall", "fetch", "notify")
+NOTICES = ("granted", "refused", "revoked", "lapsed")
 CALL_OUTCOMES = ("received", "accepted", "rejected", "settled", "not_found", "refused", "not_sent", "unknown")
 REASON_CODES = (
     "ABSENT",
@@ -366,6 +367,9 @@ class PaymentSetting(Inherited, Model):
     )
     shift_to_working_day: Mapped[bool | None] = mapped_column(
         Boolean, comment="A cut-off on a day off moves to the previous working day"
+    )
+    extension_past_cutoff: Mapped[bool | None] = mapped_column(
+        Boolean, comment="An extension may reach the cut-off of the next lists"
     )
     unusual_change_percent: Mapped[int | None] = mapped_column(
         SmallInteger, comment="A change of amount against last month above this percent is a finding"
@@ -1083,7 +1087,7 @@ class AgencyCall(Scoped, Model):
     )
     id: Mapped[int] = key()
     packet_id: Mapped[int] = mapped_column(ForeignKey("packets.id"), nullable=False, comment="About which packet")
-    verb: Mapped[str] = words("send, ask, recall, fetch")
+    verb: Mapped[str] = words("send, ask, recall, fetch, notify")
     started_at: Mapped[datetime] = instant("When begun; committed before anything leaves", now=True)
 
 
@@ -1480,7 +1484,8 @@ class DeadlineExtension(Scoped, Model):
     settlement_id: Mapped[int] = mapped_column(
         ForeignKey("settlements.id"), nullable=False, comment="Of which settlement"
     )
-    days: Mapped[int] = mapped_column(SmallInteger, nullable=False, comment="Days asked for")
+    days: Mapped[int] = mapped_column(SmallInteger, nullable=False, comment="Days asked for, or granted")
+    asked_days: Mapped[int | None] = mapped_column(SmallInteger, comment="Days asked for, where fewer were granted")
     reason: Mapped[str] = words("Why")
     asked_by: Mapped[str] = words("Who asked: the agency's person, or a user name")
     asked_at: Mapped[datetime] = instant("When asked", now=True)
@@ -1491,6 +1496,41 @@ class DeadlineExtension(Scoped, Model):
     decision_note: Mapped[str | None] = words("Note of the decision", nullable=True)
 
     settlement: Mapped[Settlement] = relationship(back_populates="extensions")
+    notices: Mapped[list[AgencyNotice]] = relationship(order_by="AgencyNotice.id", viewonly=True)
+
+
+class AgencyNotice(Scoped, Model):
+    """What the agency is told of a decision about an extension: stored before the wire, the same bytes every time."""
+
+    __tablename__ = "agency_notices"
+    __table_args__ = (
+        one_of("decision", NOTICES),
+        CheckConstraint("(body IS NULL) = (body_sha256 IS NULL)", name="body_has_its_hash"),
+        CheckConstraint("delivered_at IS NULL OR body IS NOT NULL", name="bytes_before_the_wire"),
+        Index("ix_agency_notices_extension_id", "extension_id"),
+        Index("ix_agency_notices_area_path_id", "area_path", "id"),
+        Index("ix_agency_notices_due", "next_attempt_at", postgresql_where=text("delivered_at IS NULL")),
+        {"comment": "Notices to agencies about extensions, one for each decision"},
+    )
+    id: Mapped[int] = key()
+    extension_id: Mapped[int] = mapped_column(
+        ForeignKey("deadline_extensions.id"), nullable=False, comment="About which extension"
+    )
+    packet_id: Mapped[int] = mapped_column(ForeignKey("packets.id"), nullable=False, comment="Of which packet")
+    decision: Mapped[str] = words("granted, refused, revoked, lapsed")
+    days: Mapped[int] = mapped_column(SmallInteger, nullable=False, comment="Days it is about")
+    due_on: Mapped[date] = mapped_column(Date, nullable=False, comment="The deadline from then on")
+    reason: Mapped[str] = words("Why, in the deciding person's words", default="")
+    message_id: Mapped[str] = mapped_column(Text, unique=True, nullable=False, comment="Fixed when decided")
+    body: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True, comment="The exact bytes, before the wire")
+    body_sha256: Mapped[str | None] = words("SHA-256 of the bytes", nullable=True)
+    decided_at: Mapped[datetime] = instant("When decided", now=True)
+    attempts: Mapped[int] = mapped_column(Integer, nullable=False, server_default=text("0"), comment="Calls made")
+    next_attempt_at: Mapped[datetime] = instant("Not before", now=True)
+    lease_until: Mapped[datetime | None] = instant("Claimed by a scheduler until")
+    delivered_at: Mapped[datetime | None] = instant("When the agency acknowledged it, or said it never will")
+    answer: Mapped[str | None] = words("The agency's no, when it said no", nullable=True)
+    last_error: Mapped[str | None] = words("What the last failed call said", nullable=True)
 
 
 class Recovery(Scoped, Model):

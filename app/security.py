@@ -130,7 +130,8 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     },
     "ResultEntryView": dict.fromkeys(("can_enter", "can_undo"), frozenset({CLERK, ACCOUNTANT})),
     "SettlementRecordView": reads(EVERYONE),
-    "ExtensionView": reads(EVERYONE) | dict.fromkeys(("can_grant", "can_refuse"), frozenset({SUPERVISOR})),
+    "ExtensionView": reads(EVERYONE)
+    | dict.fromkeys(("can_grant", "can_refuse", "can_revoke"), frozenset({SUPERVISOR})),
     "RecoveryView": reads(READERS)
     | {"can_propose": frozenset({CLERK}), "can_cash": frozenset({ACCOUNTANT})}
     | dict.fromkeys(
@@ -156,7 +157,8 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "PacketsApi": {"can_get": EVERYONE},
     "SettlementsApi": {"can_get": EVERYONE, "can_lock": frozenset({ACCOUNTANT}), "can_extend": OFFICE | {AGENCY_USER}},
     "SettlementRecordsApi": {"can_get": EVERYONE},
-    "ExtensionsApi": {"can_get": EVERYONE} | dict.fromkeys(("can_grant", "can_refuse"), frozenset({SUPERVISOR})),
+    "ExtensionsApi": {"can_get": EVERYONE}
+    | dict.fromkeys(("can_grant", "can_refuse", "can_revoke"), frozenset({SUPERVISOR})),
     "ArrearsApi": {"can_get": READERS},
     "ArrearsProposalsApi": {"can_get": READERS}
     | dict.fromkeys(("can_post", "can_enter", "can_withdraw"), frozenset({CLERK}))

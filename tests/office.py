@@ -44,6 +44,9 @@ class ScriptedAgency:
         assert reason
         return self._next("recall", packet)
 
+    def notify(self, notice: OutgoingPacket) -> Answer:
+        return self._next("notify", notice)
+
     def fetch_settlement(self, ref: SettlementRef) -> Answer:
         raise NotImplementedError
 

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Literal
 
 VERSION = "1.0.0"
@@ -16,7 +16,7 @@ VIETNAM = timezone(timedelta(hours=7), "ICT")
 FUTURE_TOLERANCE_S = 300
 AMOUNT_MAX_VND = 9_999_999_999_999
 
-DISBURSE, RECALL, TXN_STATUS = "disburse", "recall", "txn_status"
+DISBURSE, RECALL, NOTICE, TXN_STATUS = "disburse", "recall", "notice", "txn_status"
 RCVD, PDNG, SUCC, RJCT = "rcvd", "pdng", "succ", "rjct"
 ACK, NACK, ERR = "ACK", "NACK", "ERR"
 NOT_FOUND_CODE = "rjct.srch_transaction_id.not_found"
@@ -145,9 +145,23 @@ class PacketLine:
     area: str = ""
 
 
+DECISIONS = ("granted", "refused", "revoked", "lapsed")
+"""What may be decided about an extension."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What we tell of a decision about an extension of a packet's settlement; `due_on` is the deadline from then on."""
+
+    decision: str
+    days: int
+    due_on: date
+    reason: str = ""
+
+
 @dataclass(frozen=True)
 class Envelope:
-    """A request as read from the wire: `kind` is disburse, recall or txn_status.
+    """A request as read from the wire: `kind` is disburse, recall, notice or txn_status.
 
     `part` and `settlement_id` belong to a status question: part 0 asks for the state alone, part n for the
     lines of part n of that settlement (the latest one when no id is given).
@@ -157,6 +171,7 @@ class Envelope:
     head: PacketHead
     lines: tuple[PacketLine, ...] = ()
     recall_reason: str = ""
+    notice: Notice | None = None
     settlement_id: str = ""
     part: int = 0
 

@@ -12,6 +12,7 @@ from app.agency.port import Answer, NotSent, OutcomeUnknown, OutgoingPacket, Set
 
 OUTBOX = "outbox"
 RECALL_SUFFIX = ".recall.json"
+NOTICE_SUFFIX = ".notice.json"
 
 Files = Callable[[str, bytes], dict[str, bytes]]
 
@@ -40,6 +41,11 @@ class FileAgency:
         """Lay our request beside the packet, for whoever takes the files to the agency."""
         self._put(packet, {packet.code + RECALL_SUFFIX: packet.body})
         return Answer("received", reason_message=reason)
+
+    def notify(self, notice: OutgoingPacket) -> Answer:
+        """Lay a notice beside the packet, under its own id."""
+        self._put(notice, {notice.message_id + NOTICE_SUFFIX: notice.body})
+        return Answer("received")
 
     def fetch_settlement(self, ref: SettlementRef) -> Answer:
         """Nothing can be fetched: settlements come as files, by a person."""

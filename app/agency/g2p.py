@@ -120,6 +120,12 @@ class G2PAgency:
                 raise
             return Answer("not_found", reason_code=error.code, reason_message=error.text, raw=error.raw)
 
+    def notify(self, notice: OutgoingPacket) -> Answer:
+        """Tells the agency of a decision; the bytes must be a notice."""
+        if messages.read_request(notice.body, now=_ANY_TIME).kind != messages.NOTICE:
+            raise ValueError("not a stored notice")
+        return self._acknowledged(notice)
+
     def ask(self, packet: OutgoingPacket) -> Answer:
         """The state of the packet, by its code; a question changes nothing and has a new id each time."""
         return self._questioned(packet.code, packet.endpoint)

@@ -22,6 +22,7 @@ from app.agency.envelope import (
     LOCALE,
     NACK,
     NOT_FOUND_CODE,
+    NOTICE,
     PAID,
     PDNG,
     RCVD,
@@ -41,6 +42,7 @@ from app.agency.envelope import (
     LineFault,
     LinesDiffer,
     LineStatus,
+    Notice,
     PacketHead,
     PacketLine,
     SettlementPart,
@@ -59,6 +61,7 @@ __all__ = [
     "ERR",
     "LINE_REASONS",
     "NACK",
+    "NOTICE",
     "NOT_FOUND_CODE",
     "PAID",
     "PDNG",
@@ -78,6 +81,7 @@ __all__ = [
     "LineFault",
     "LineStatus",
     "LinesDiffer",
+    "Notice",
     "PacketHead",
     "PacketLine",
     "SettlementPart",
@@ -88,6 +92,7 @@ __all__ = [
     "line_set_sha256",
     "moment_of",
     "named_ids",
+    "notice",
     "on_disburse",
     "on_status",
     "read_ack",
@@ -150,6 +155,20 @@ def disburse(head: PacketHead, lines: Iterable[PacketLine]) -> bytes:
 def recall(head: PacketHead, reason: str) -> bytes:
     """Our request that the agency reject a packet it already has: profile extension `meta.recall`."""
     meta = {"packet": head.packet, "version": head.version, "recall": True, "reason": reason}
+    message = {"transaction_id": head.transaction_id, "disbursements": []}
+    return _envelope(_request_header(head, "disburse", 0, meta), message)
+
+
+def notice(head: PacketHead, said: Notice) -> bytes:
+    """Our word about an extension that was asked for a packet's settlement: extension `meta.extension_decision`."""
+    meta = {
+        "packet": head.packet,
+        "version": head.version,
+        "extension_decision": said.decision,
+        "extension_days": said.days,
+        "due_on": said.due_on.isoformat(),
+        "reason": said.reason,
+    }
     message = {"transaction_id": head.transaction_id, "disbursements": []}
     return _envelope(_request_header(head, "disburse", 0, meta), message)
 

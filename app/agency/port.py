@@ -145,5 +145,8 @@ class Agency(Protocol):
         `received` means asked, not granted: the decision comes as a callback.
         """
 
+    def notify(self, notice: OutgoingPacket) -> Answer:
+        """Tells the agency of a decision about a packet; `notice` carries the stored bytes. `received` when it knows."""
+
     def fetch_settlement(self, ref: SettlementRef) -> Answer:
         """`settled` with one part in `raw`, to be kept in the inbox like a callback; else the state."""

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NoReturn
 
 from app.agency.envelope import (
     ACK,
     CURRENCY,
+    DECISIONS,
     DISBURSE,
     ERR,
     FUTURE_TOLERANCE_S,
     NACK,
+    NOTICE,
     PAID,
     PDNG,
     RCVD,
@@ -36,6 +38,7 @@ from app.agency.envelope import (
     Envelope,
     LineFault,
     LineStatus,
+    Notice,
     Outcome,
     PacketHead,
     PacketLine,
@@ -71,6 +74,8 @@ def read_request(body: bytes, *, now: datetime) -> Envelope:
     _action(header, _REQUEST_ACTIONS)
     if meta.get("recall") is True:
         return Envelope(RECALL, head, recall_reason=_text(meta, "reason", 999))
+    if "extension_decision" in meta:
+        return Envelope(NOTICE, head, notice=_notice(meta))
     rows = _rows(message, "disbursements", "disburemsents")
     if header.get("total_count") != len(rows):
         raise BadMessage("rjct.total_count.invalid", f"total_count is not {len(rows)}")
@@ -81,6 +86,17 @@ def read_request(body: bytes, *, now: datetime) -> Envelope:
     head = _with_figures(head, meta, payer_fa=payers.pop() if payers else "")
     _tie_out(head, lines)
     return Envelope(DISBURSE, head, lines)
+
+
+def _notice(meta: Json) -> Notice:
+    decision, days = _text(meta, "extension_decision", 20), meta.get("extension_days")
+    if decision not in DECISIONS or type(days) is not int or not 1 <= days <= 19:
+        raise BadMessage("err.request.bad", "meta.extension_decision, meta.extension_days")
+    try:
+        due_on = date.fromisoformat(_text(meta, "due_on", 10))
+    except ValueError as error:
+        raise BadMessage("err.request.bad", "meta.due_on: YYYY-MM-DD") from error
+    return Notice(decision, days, due_on, _text(meta, "reason", 2_000, default=""))
 
 
 def read_callback(body: bytes, *, now: datetime) -> Callback:

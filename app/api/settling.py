@@ -27,6 +27,7 @@ EXTEND = {
     "reason": Member(reading.text(1_000, multiline=True, required=True), required=True),
     "asked_by": Member(reading.text(120)),
 }
+GRANT = ANY_REASON | {"days": Member(reading.whole(1, deadlines.MAX_EXTENSION_DAYS_TOTAL))}
 
 
 class AlreadyAsked(RuleBroken):
@@ -145,11 +146,11 @@ class ExtensionsApi(Resource):
     """Gia hạn: asked for a settlement, granted or refused by a supervisor who did not enter the request."""
 
     resource_name = "extensions"
-    include_route_methods = {"get_list", "get", "grant", "refuse"}
+    include_route_methods = {"get_list", "get", "grant", "refuse", "revoke"}
     datamodel = SafeInterface(DeadlineExtension)
     list_columns = [
-        "id", "area_path", "settlement_id", "days", "reason", "asked_by", "asked_at", "entered_by", "state", "decided_by",
-        "decided_at", "decision_note",
+        "id", "area_path", "settlement_id", "days", "asked_days", "reason", "asked_by", "asked_at", "entered_by", "state",
+        "decided_by", "decided_at", "decision_note",
     ]  # fmt: skip
     show_columns = list_columns
     search_columns = ["area_path", "settlement", "state", "asked_at"]
@@ -159,18 +160,55 @@ class ExtensionsApi(Resource):
     @protect()
     @permission_name("grant")
     def grant(self, pk: str) -> Response:
-        """Grant the days asked for
+        """Grant the days asked for, or fewer
         ---
         post:
+          requestBody:
+            content:
+              application/json:
+                schema:
+                  type: object
+                  additionalProperties: false
+                  properties:
+                    days:
+                      type: integer
+                      minimum: 1
+                      maximum: 19
+                      description: As many as were asked for when left out
+                    reason:
+                      type: string
           responses:
             200:
               description: The extension, granted
         """
 
         def call(session: Session, key: int, values: dict[str, Any]) -> None:
-            extensions.grant(session, key, by=current_actor(), note=values.get("reason"))
+            extensions.grant(session, key, by=current_actor(), note=values.get("reason"), days=values.get("days"))
 
-        return self.act(pk, ANY_REASON, call)
+        return self.act(pk, GRANT, call)
+
+    @expose("/<pk>/revoke", methods=["POST"])
+    @protect()
+    @permission_name("revoke")
+    def revoke(self, pk: str) -> Response:
+        """Take a granted extension back, while nobody is late by it
+        ---
+        post:
+          requestBody:
+            required: true
+            content:
+              application/json:
+                schema:
+                  $ref: '#/components/schemas/Reason'
+          responses:
+            200:
+              description: The extension, revoked
+        """
+
+        def call(session: Session, key: int, values: dict[str, Any]) -> None:
+            extensions.revoke(session, key, by=current_actor(), because=values["reason"])
+
+        return self.act(pk, REASON, call)
 
     @expose("/<pk>/refuse", methods=["POST"])
     @protect()

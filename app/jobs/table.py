@@ -12,7 +12,7 @@ from app.extensions import transaction
 from app.jobs import recoveries
 from app.jobs.reports import expire_exports
 from app.jobs.work import KINDS
-from app.services import inbox, sending, work
+from app.services import extensions, inbox, notices, sending, work
 from app.services.accounts import attempts
 from app.services.books import checking
 from app.services.sending import Connect, Connection
@@ -39,6 +39,8 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job("send_packets", 1, lambda: sending.send_next(connect)),
         Job("ask_in_doubt", 5, lambda: sending.ask_next(connect)),
         Job("deliver_recalls", 2, lambda: sending.recall_next(connect)),
+        Job("deliver_notices", 2, lambda: notices.deliver_next(connect)),
+        Job("lapse_extensions", 600, extensions.lapse_overdue, late_after_s=7200),
         Job("apply_inbox", 1, inbox.apply_next),
         Job("long_work", 1, lambda: work.perform_next(KINDS)),
         Job("find_recoveries", 900, recoveries.find, late_after_s=3600),

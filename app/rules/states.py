@@ -12,6 +12,7 @@ from app.rules.machines import Move as Move
 from app.rules.machines import moves as _moves
 from app.rules.machines import names as _set
 from app.rules.states_of_arrears import ARREARS as ARREARS
+from app.rules.states_of_extensions import EXTENSION as EXTENSION
 
 _CLERK, _ACCOUNTANT, _SUPERVISOR = Role.CLERK, Role.ACCOUNTANT, Role.SUPERVISOR
 _AGENCY = frozenset({Role.AGENCY})
@@ -273,34 +274,6 @@ SETTLEMENT = Machine(
             "received",
             frozenset({_SUPERVISOR}),
             N_("Chỉ khi kỳ còn mở và tiền chưa trả chưa mang sang danh sách đã duyệt; sổ tiền ghi bút toán ngược."),
-            reason_required=True,
-        ),
-    ),
-)
-
-EXTENSION = Machine(
-    name="extension",
-    label=N_("Gia hạn"),
-    table="deadline_extensions",
-    initial="asked",
-    states={"asked": N_("Chờ quyết định"), "granted": N_("Đã đồng ý"), "refused": N_("Không đồng ý")},
-    tone={"asked": "warn", "granted": "good", "refused": "off"},
-    moves=_moves(
-        Move(
-            "grant",
-            N_("Đồng ý gia hạn"),
-            _set("asked"),
-            "granted",
-            frozenset({_SUPERVISOR}),
-            N_("Tổng số ngày gia hạn của một quyết toán dưới 20 ngày."),
-        ),
-        Move(
-            "refuse",
-            N_("Không đồng ý"),
-            _set("asked"),
-            "refused",
-            frozenset({_SUPERVISOR}),
-            N_("Đề nghị gia hạn không được chấp nhận."),
             reason_required=True,
         ),
     ),

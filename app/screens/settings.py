@@ -102,6 +102,7 @@ class PaymentSettingView(DatedView):
         "paying_level": _l("Cấp lập danh sách"),
         "transfer_level": _l("Cấp chuyển tiền cho đơn vị chi trả"),
         "shift_to_working_day": _l("Ngày nghỉ thì lùi về ngày làm việc trước"),
+        "extension_past_cutoff": _l("Gia hạn được quá ngày khóa danh sách kỳ sau"),
         "unusual_change_percent": _l("Cảnh báo khi trợ cấp đổi quá (%)"),
         "recovery_share_percent": _l("Khấu trừ truy thu nhiều nhất (% của dòng)"),
     }

@@ -25,6 +25,7 @@ VERBS: dict[str, str] = {
     "ask": N_("Hỏi lại"),
     "recall": N_("Đề nghị từ chối"),
     "fetch": N_("Lấy quyết toán"),
+    "notify": N_("Báo quyết định gia hạn"),
 }
 OUTCOMES: dict[str, str] = {
     "received": N_("Bưu điện đã nhận tin"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -31,6 +31,7 @@ class Effective:
     payment_day_to: int | None
     paying_level: str | None
     shift_to_working_day: bool | None
+    extension_past_cutoff: bool | None
     unusual_change_percent: int | None
     transfer_level: str | None
     recovery_share_percent: int | None
@@ -64,6 +65,21 @@ def settlement_cutoff(session: Session, area_path: str, month: date) -> date:
     first = month.replace(day=1)
     setting = effective(session, area_path, first)
     return _cutoff(session, first, setting.settlement_cutoff_day, 0, shift=setting.shift_to_working_day)
+
+
+def latest_extension(session: Session, area_path: str, month: date, due: date) -> date | None:
+    """The last day that extensions of the settlement of `month`, due on `due`, may reach; None for any.
+
+    That is the day before the first cut-off of lists after the settlement's own deadline: those lists need its result.
+    With both cut-offs on the same day (as by default) the lists of the month after are already made without it, and
+    the cut-off that counts is the next one. A payment setting may allow more; so does an area without any cut-off.
+    """
+    setting = effective(session, area_path, month)
+    if setting.extension_past_cutoff or setting.list_cutoff_day is None:
+        return None
+    cutoffs = (list_cutoff(session, area_path, dates.add_months(month, ahead)) for ahead in (1, 2))
+    first = next((cutoff for cutoff in cutoffs if cutoff > due), None)
+    return None if first is None else first - timedelta(days=1)
 
 
 def _cutoff(session: Session, month: date, day: int | None, month_offset: int, *, shift: bool | None) -> date:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.agency import messages
-from app.agency.messages import Ack, ControlTotals, LineStatus, PacketLine, SettlementPart
+from app.agency.messages import Ack, ControlTotals, LineStatus, Notice, PacketLine, SettlementPart
 from app.agency.signing import SigningKey
 from tests.agency.contract_samples import NOW, callback_head, head_of
 
@@ -45,6 +45,10 @@ EXAMPLES: dict[str, Any] = {
     for name, body in {
         "disburse": messages.disburse(_HEAD, LINES),
         "recall": messages.recall(replace(_HEAD, message_id="2f1c4a9e0d-R1"), "Một người vừa qua đời"),
+        "notice": messages.notice(
+            replace(_HEAD, message_id="CT-202611-00004-M-V2-G17-granted"),
+            Notice("granted", 3, date(2026, 11, 28), "Mưa lũ, còn hai buôn chưa chi trả xong"),
+        ),
         "status": messages.txn_status(_QUESTION),
         "status-part": messages.txn_status(_QUESTION, settlement_id="QT-0007", part=1),
         "ack": messages.ack(Ack("ACK", NOW, "2f1c4a9e0d", _HEAD.transaction_id, "BD-889")),

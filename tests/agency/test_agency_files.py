@@ -152,6 +152,12 @@ def test_a_request_to_give_back_lies_beside_the_packet(outbox: FileAgency, tmp_p
     assert (tmp_path / "outbox" / "agribank" / f"{CODE}.recall.json").read_bytes() == b"{}"
 
 
+def test_a_notice_lies_beside_the_packet_under_its_own_id(outbox: FileAgency, tmp_path: Path) -> None:
+    notice = packet_of(b"{}")
+    assert outbox.notify(notice).kind == outbox.notify(notice).kind == "received"
+    assert (tmp_path / "outbox" / "agribank" / f"{notice.message_id}.notice.json").read_bytes() == b"{}"
+
+
 def test_a_settlement_is_not_fetched_from_a_folder(outbox: FileAgency) -> None:
     assert outbox.fetch_settlement(SettlementRef(CODE, ENDPOINT)).kind == "received"
 
@@ -166,7 +172,7 @@ def test_an_adapter_has_the_five_names(name: str, tmp_path: Path) -> None:
     (path,) = adapter.files(CODE, body)
     assert path == f"{CODE}.{adapter.FORM.suffix}"
     agency = adapter.connect(tmp_path, now=lambda: NOW)
-    assert all(callable(getattr(agency, verb)) for verb in ("send", "ask", "recall", "fetch_settlement"))
+    assert all(callable(getattr(agency, verb)) for verb in ("send", "ask", "recall", "notify", "fetch_settlement"))
     word = messages.on_disburse(callback_head(status="pdng"))
     assert adapter.read(Letter("by-hand", word, "vnpost", "m", CODE), now=NOW).head.meaning == "accepted"
 

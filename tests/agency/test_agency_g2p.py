@@ -254,6 +254,11 @@ def test_a_recall_the_agency_will_not_hear_of_is_refused(agency: Agency, office:
         agency.recall(recall_of(office), "Một người mới mất")
 
 
+def test_a_packet_is_never_sent_as_a_notice(agency: Agency, packet: OutgoingPacket) -> None:
+    with pytest.raises(ValueError, match="notice"):
+        agency.notify(packet)
+
+
 def test_a_packet_is_never_sent_as_a_recall(agency: Agency, office: PostOffice, packet: OutgoingPacket) -> None:
     with pytest.raises(ValueError, match="recall"):
         agency.recall(packet, "Một người mới mất")

@@ -6,7 +6,7 @@ import copy
 import json
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,10 @@ def test_our_packet_is_valid(valid: Valid, lines: list[PacketLine]) -> None:
 
 def test_our_recall_is_valid(valid: Valid, lines: list[PacketLine]) -> None:
     valid(messages.recall(head_of(lines), "Một người mới mất"), "/disburse")
+
+
+def test_our_notice_is_valid(valid: Valid, lines: list[PacketLine]) -> None:
+    valid(messages.notice(head_of(lines), messages.Notice("granted", 3, date(2026, 11, 28), "Mưa")), "/disburse")
 
 
 @pytest.mark.parametrize("part", [0, 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.rules.actors import Role
 from tests import factories as make
 from tests import office, stages
@@ -250,6 +252,20 @@ def test_twenty_days_are_never_reached(program: Program, session: Session) -> No
     acted(program(Role.SUPERVISOR), f"{EXTENSIONS}{first['id']}/grant")
     problem_of(program(Role.SUPERVISOR).post(f"{EXTENSIONS}{second['id']}/grant"), 409)
     assert rows("SELECT sum(days) FROM deadline_extensions WHERE state = 'granted'") == [(15,)]
+
+
+def test_fewer_days_are_granted_and_taken_back(program: Program, session: Session) -> None:
+    with clock.at(date(2026, 11, 10)):
+        settlement = office.settlement_of(session, office.accepted(session))
+        session.commit()
+        address = f"{SETTLEMENTS}{settlement.id}/extend"
+        made = acted(program(Role.CLERK), address, {"days": 7, "reason": "Mưa lũ"}, 201)
+        supervisor = program(Role.SUPERVISOR)
+        assert fields_of(supervisor.post(f"{EXTENSIONS}{made['id']}/grant", json={"days": 20})) == {"days"}
+        shown = acted(supervisor, f"{EXTENSIONS}{made['id']}/grant", {"days": 3})["result"]
+        assert (shown["state"], shown["days"], shown["asked_days"]) == ("granted", 3, 7)
+        shown = acted(supervisor, f"{EXTENSIONS}{made['id']}/revoke", {"reason": "Đã chi xong"})["result"]
+        assert (shown["state"], shown["decision_note"]) == ("revoked", "Đã chi xong")
 
 
 def test_nobody_grants_the_own_request(program: Program, session: Session) -> None:

@@ -71,6 +71,7 @@ DOORS = [
     ),
     Door("POST", "/api/v1/extensions/{}/grant", frozenset({SUPERVISOR}), "extension", {"reason": 5}),
     Door("POST", "/api/v1/extensions/{}/refuse", frozenset({SUPERVISOR}), "extension", {}),
+    Door("POST", "/api/v1/extensions/{}/revoke", frozenset({SUPERVISOR}), "extension", {}),
     *(Door("GET", f"/api/v1/{name}/", READERS) for name in ("arrears", "arrears_proposals")),
     Door("GET", "/api/v1/arrears/{}", READERS, "arrears"),
     Door("GET", "/api/v1/arrears_proposals/{}", READERS, "proposal"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -300,3 +301,47 @@ def test_reset_forgets_everything_but_the_seed(office: SandboxPostOffice, partne
     assert office.store.packets() == []
     assert office.store.era() != era
     assert partner.send(office, partner.packet(some_lines(3))).status == ACK
+
+
+# --- Decisions about extensions ---------------------------------------------------------------------------------------
+
+
+def notice(partner: Partner, version: int = 1, **meta: Any) -> bytes:
+    said = messages.Notice("granted", 3, date(2026, 11, 28), "Mưa lũ")
+    body = messages.notice(partner.head(version, message_id=f"g-{version}"), said)
+    if not meta:
+        return body
+    found = json.loads(body)
+    found["header"]["meta"] |= meta
+    return json.dumps(found).encode()
+
+
+def test_a_decision_about_an_extension_is_kept_with_its_packet_once(
+    office: SandboxPostOffice, partner: Partner
+) -> None:
+    partner.send(office, partner.packet(some_lines(2)))
+    assert partner.send(office, notice(partner)).status == partner.send(office, notice(partner)).status == ACK
+    (kept,) = office.store.notices(PACKET + "-V1")
+    assert (kept.decision, kept.days, kept.due_on, kept.reason) == ("granted", 3, "2026-11-28", "Mưa lũ")
+
+
+def test_a_decision_about_an_unknown_packet_is_not_taken(office: SandboxPostOffice, partner: Partner) -> None:
+    assert partner.send(office, notice(partner)).code == NOT_FOUND_CODE
+    assert office.store.packets() == [], "and nothing keeps the packet from arriving later"
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"extension_decision": "maybe"},
+        {"extension_days": 20},
+        {"extension_days": "3"},
+        {"due_on": "28/11/26"},
+        {"due_on": ""},
+    ],
+)
+def test_a_decision_that_cannot_be_read_is_refused(
+    office: SandboxPostOffice, partner: Partner, meta: dict[str, Any]
+) -> None:
+    assert partner.send(office, notice(partner, **meta)).code == "err.request.bad"
+    assert office.store.packets() == []

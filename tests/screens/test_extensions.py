@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.models import DeadlineExtension
+from app.models import DeadlineExtension, PaymentSetting
 from app.rules.actors import Role
 from app.services import extensions
 from app.services.settlements import locking
@@ -207,26 +207,22 @@ def test_requests_that_together_are_too_long_cannot_all_be_granted(
     client = signed_in(Role.SUPERVISOR)
     decide(client, first, "grant")
     page = plain(client.get(f"/extensions/show/{second}"))
-    assert "Không đồng ý được cả 12 ngày" in page
-    assert "/extensions/grant/" not in page
+    assert "nhiều nhất 7 ngày trong 12 ngày đã xin" in page
     assert "dưới 20 ngày" in decide(client, second, "grant")
     assert [row[1] for row in stored(session)] == ["granted", "asked"]
 
 
-def test_a_request_left_over_from_a_locked_settlement_can_only_be_refused(
-    session: Session, signed_in: SignedIn
-) -> None:
+def test_a_request_left_over_from_a_locked_settlement_has_lapsed(session: Session, signed_in: SignedIn) -> None:
     settlement_id = stages.reported(session, "paid").id
     extension_id = asked(session, settlement_id)
     locking.lock(session, settlement_id, by=make.ACCOUNTANT)
     session.commit()
     client = signed_in(Role.SUPERVISOR)
     page = plain(client.get(f"/extensions/show/{extension_id}"))
-    assert "hãy ghi không đồng ý" in page
+    assert "Hết hiệu lực" in page and "đang được báo cho đơn vị chi trả" in page
     assert "/extensions/grant/" not in page
     assert "đã chốt hoặc không còn hiệu lực" in decide(client, extension_id, "grant")
-    decide(client, extension_id, "refuse", reason="Đã chốt")
-    assert stored(session) == [(5, "refused", "Đã chốt")]
+    assert stored(session) == [(5, "lapsed", "Quyết toán đã chốt khi chưa có quyết định gia hạn.")]
 
 
 @pytest.mark.parametrize("move", ["grant", "refuse"])
@@ -257,3 +253,51 @@ def test_requests_are_listed_by_state_and_area(session: Session, signed_in: Sign
     client = signed_in(Role.AUDITOR)
     assert "Chờ quyết định" in plain(client.get("/extensions/list/?_flt_2_state=asked&_flt_0_area_path=ba+dinh"))
     assert "Không có dòng nào khớp" in plain(client.get("/extensions/list/?_flt_0_area_path=ngoc+ha"))
+
+
+def test_fewer_days_are_granted_and_then_taken_back(session: Session, signed_in: SignedIn, settlement_id: int) -> None:
+    supervisor = signed_in(Role.SUPERVISOR)
+    key = asked(session, settlement_id, 7)
+    page = decide(supervisor, key, "grant", days="3", reason="Ba ngày là đủ")
+    assert "28/11/2026" in page and "đang được báo cho đơn vị chi trả" in page and "Thu hồi gia hạn" in page
+    assert stored(session) == [(3, "granted", "Ba ngày là đủ")]
+    page = decide(supervisor, key, "revoke", reason="Đã chi xong")
+    assert (
+        "Đã thu hồi gia hạn. Hạn quyết toán: 25/11/2026" in page and "Thu hồi gia hạn" not in page.split("Lịch sử")[0]
+    )
+    assert stored(session) == [(3, "revoked", "Đã chi xong")]
+
+
+def test_the_page_offers_no_more_days_than_the_next_lists_leave(
+    session: Session, signed_in: SignedIn, settlement_id: int
+) -> None:
+    session.add(PaymentSetting(area=make.area(session), valid_from=date(2026, 7, 1), list_cutoff_day=28,
+                               shift_to_working_day=False))  # fmt: skip
+    key = asked(session, settlement_id, 7)
+    supervisor = signed_in(Role.SUPERVISOR)
+    page = plain(supervisor.get(f"/extensions/show/{key}"))
+    assert "nhiều nhất 2 ngày trong 7 ngày" in page and 'value="2"' in page
+    headers = {"Referer": f"http://localhost/extensions/show/{key}"}
+    for days, why in (("3", "quá ngày 27/11/2026"), ("x", "từ 1 đến 7"), ("8", "từ 1 đến 7")):
+        answer = supervisor.post(f"/extensions/grant/{key}", data={"days": days}, headers=headers)
+        assert why in plain(supervisor.get(answer.location) if answer.status_code == 303 else answer)
+    assert stored(session) == [(7, "asked", None)]
+
+
+def test_where_the_next_lists_leave_no_day_none_is_offered(
+    session: Session, signed_in: SignedIn, settlement_id: int
+) -> None:
+    session.add(PaymentSetting(area=make.area(session), valid_from=date(2026, 7, 1), list_cutoff_day=26,
+                               shift_to_working_day=False))  # fmt: skip
+    key = asked(session, settlement_id, 7)
+    page = plain(signed_in(Role.SUPERVISOR).get(f"/extensions/show/{key}"))
+    assert "Không gia hạn thêm được ngày nào" in page and "grant-days" not in page
+
+
+def test_the_page_says_whether_the_agency_was_told(session: Session, signed_in: SignedIn, settlement_id: int) -> None:
+    supervisor, key = signed_in(Role.SUPERVISOR), asked(session, settlement_id, 3)
+    decide(supervisor, key, "refuse", reason="Không cần")
+    for told, words in (("", "Đã báo đơn vị chi trả"), (", answer = 'không hỗ trợ'", "Hãy báo bằng cách khác")):
+        session.execute(text(f"UPDATE agency_notices SET delivered_at = now(), body = '', body_sha256 = 'x'{told}"))
+        session.commit()
+        assert words in plain(supervisor.get(f"/extensions/show/{key}"))

@@ -23,7 +23,7 @@ from app.agency.sandbox.home import prepare_home
 from app.agency.sandbox.knobs import turn
 from app.agency.sandbox.server import Server, open_site
 from app.models import Packet
-from app.services import inbox, packets, sending
+from app.services import extensions, inbox, notices, packets, sending
 from app.services.batches import approval
 from app.services.sending import Connection
 from app.services.settlements import arithmetic, locking
@@ -233,3 +233,25 @@ def test_what_leaves_the_house_names_no_benefit(session: Session, post_office: P
     assert {line.payee_fa.split(":")[0] for line in envelope.lines} == {"cash"}
     names = session.execute(text("SELECT name, code FROM benefit_types")).all()
     assert not [name for row in names for name in row if name in body.decode()]
+
+
+def test_the_post_office_hears_what_was_decided_about_its_days(session: Session, post_office: PostOffice) -> None:
+    packet = office.queued(session, people=2)
+    make_certain(session, post_office, packet)
+    post_office.inside.desk.accept(packet.code)
+    post_office.inside.desk.ask_extension(packet.code, 7, "Mưa lũ")
+    post_office.deliver(session)
+    asked = session.execute(text("SELECT id FROM deadline_extensions")).scalar_one()
+    extensions.grant(session, asked, by=make.SUPERVISOR, days=3, note="Ba ngày là đủ")
+    session.commit()
+    post_office.faults("reset_after")
+    assert notices.deliver_next(post_office.connect)
+    session.execute(text("UPDATE agency_notices SET next_attempt_at = now()"))
+    session.commit()
+    assert notices.deliver_next(post_office.connect)
+    heard = post_office.inside.store.notices(packet.code)
+    assert [(one.decision, one.days, one.due_on, one.reason) for one in heard] == [
+        ("granted", 3, "2026-11-28", "Ba ngày là đủ")
+    ], "said twice on the wire, heard once"
+    office.refresh(session)
+    assert session.execute(text("SELECT delivered_at IS NOT NULL FROM agency_notices")).scalar_one()

@@ -71,6 +71,10 @@ def _reading_routes(api: Blueprint, office: SandboxPostOffice) -> None:
     def recalls() -> Response:
         return jsonify(recalls=[asdict(recall) for recall in office.store.recalls()])
 
+    @api.get("/packets/<code>/notices")
+    def notices(code: str) -> Response:
+        return jsonify(notices=[asdict(notice) for notice in office.store.notices(code)])
+
     @api.get("/messages")
     def messages() -> Response:
         seen = office.store.rows(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.agency.bodies import BodyRefused, unpack
-from app.agency.envelope import DISBURSE, RECALL, TXN_STATUS
+from app.agency.envelope import DISBURSE, NOTICE, RECALL, TXN_STATUS
 from app.agency.keys import KeyRing
 from app.agency.sandbox.home import Config
 from app.agency.signing import HEADER_NAME, SignatureRefused, verify
@@ -33,8 +33,8 @@ class Route:
 
 
 ROUTES: dict[str, Route] = {
-    "/disburse": Route("disburse", (DISBURSE, RECALL), sync=False),
-    "/disburse/sync/disburse": Route("disburse", (DISBURSE, RECALL), sync=True),
+    "/disburse": Route("disburse", (DISBURSE, RECALL, NOTICE), sync=False),
+    "/disburse/sync/disburse": Route("disburse", (DISBURSE, RECALL, NOTICE), sync=True),
     "/disburse/txn/status": Route("status", (TXN_STATUS,), sync=False),
     "/disburse/sync/txn/status": Route("status", (TXN_STATUS,), sync=True),
 }

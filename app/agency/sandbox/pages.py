@@ -21,6 +21,13 @@ from app.agency.sandbox.paying import REASONS
 from app.agency.sandbox.store import Packet
 
 CLERK = "buudien"
+DECISION_WORDS = {
+    "granted": "Đồng ý gia hạn",
+    "refused": "Không đồng ý gia hạn",
+    "revoked": "Thu hồi gia hạn",
+    "lapsed": "Đề nghị gia hạn hết hiệu lực",
+}
+
 PAGE_LINES = 100
 
 _LOOKS = {"received": "todo", "settled": "done", "rejected": "bad", "refused": "bad"}
@@ -159,6 +166,8 @@ def _packet_routes(pages: Blueprint, office: SandboxPostOffice) -> None:
             packet=found,
             lines=lines,
             totals=desk.totals(code),
+            notices=office.store.notices(code),
+            decisions=DECISION_WORDS,
             page=page,
             last_page=last_page,
         )

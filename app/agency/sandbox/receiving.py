@@ -7,7 +7,9 @@ import json
 from datetime import datetime
 
 from app.agency.envelope import (
+    DISBURSE,
     NOT_FOUND_CODE,
+    NOTICE,
     RECALL,
     TXN_STATUS,
     BadMessage,
@@ -72,10 +74,10 @@ class Reception:
     def _act(self, call: Call, body: bytes, envelope: Envelope) -> Answer:
         head = envelope.head
         try:
-            take = self._recall if envelope.kind == RECALL else self._keep
+            take = {RECALL: self._recall, NOTICE: self._hear}.get(envelope.kind, self._keep)
             packet = take(envelope, call.at)
         except BadMessage as bad:
-            if envelope.kind != RECALL:
+            if envelope.kind == DISBURSE:
                 self._keep_refused(head.transaction_id, head.message_id, bad, call.at)
             answer = self._no(call, bad, head.message_id, head.transaction_id)
         else:
@@ -91,7 +93,7 @@ class Reception:
         said = self._said_before(call, message_id, body)
         if said is not None:
             return said
-        if call.route.action == "disburse" and transaction_id and not _is_recall(body):
+        if call.route.action == "disburse" and transaction_id and not _is_about_a_packet(body):
             self._keep_refused(transaction_id, message_id, bad, call.at)
         answer = self._no(call, bad, message_id, transaction_id)
         self._remember(call, message_id, body, answer)
@@ -193,6 +195,24 @@ class Reception:
         outbox.say(self._store, self._config, now, packet, outbox.recall_declined(too_late))
         return packet
 
+    def _hear(self, envelope: Envelope, now: datetime) -> Packet:
+        """A decision about the days we asked for is kept with the packet."""
+        packet, said = self._store.packet(envelope.head.transaction_id), envelope.notice
+        if packet is None or said is None:
+            raise BadMessage(NOT_FOUND_CODE, f"Không có gói tin {envelope.head.transaction_id}.")
+        self._store.run(
+            "INSERT INTO notices (packet_code, message_id, decision, days, due_on, reason, at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            packet.code,
+            envelope.head.message_id,
+            said.decision,
+            said.days,
+            said.due_on.isoformat(),
+            said.reason,
+            stamp(now),
+        )
+        return packet
+
     def _note_recall(self, envelope: Envelope, stage: str, answer: str, now: datetime) -> None:
         self._store.run(
             "INSERT INTO recalls (packet_code, message_id, reason, stage, asked_at, decided_at, answer) "
@@ -228,10 +248,12 @@ class Reception:
         )
 
 
-def _is_recall(body: bytes) -> bool:
+def _is_about_a_packet(body: bytes) -> bool:
+    """A recall or a notice, which bring no packet."""
     try:
-        return json.loads(body)["header"]["meta"]["recall"] is True
-    except (ValueError, KeyError, TypeError, RecursionError):
+        meta = json.loads(body)["header"]["meta"]
+        return meta.get("recall") is True or "extension_decision" in meta
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
 
 

@@ -48,6 +48,10 @@ CREATE TABLE IF NOT EXISTS recalls (
     stage TEXT NOT NULL, asked_at TEXT NOT NULL, decided_at TEXT NOT NULL DEFAULT '',
     answer TEXT NOT NULL DEFAULT ''
 );
+CREATE TABLE IF NOT EXISTS notices (
+    id INTEGER PRIMARY KEY, packet_code TEXT NOT NULL, message_id TEXT NOT NULL, decision TEXT NOT NULL,
+    days INTEGER NOT NULL, due_on TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY, message_id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, packet_code TEXT NOT NULL,
     kind TEXT NOT NULL, settlement_id TEXT NOT NULL, part INTEGER NOT NULL, body BLOB NOT NULL,
@@ -65,7 +69,7 @@ CREATE TABLE IF NOT EXISTS draws (name TEXT PRIMARY KEY, drawn INTEGER NOT NULL)
 """
 
 FORGET = """
-DELETE FROM handouts; DELETE FROM lines; DELETE FROM recalls; DELETE FROM packets; DELETE FROM messages;
+DELETE FROM handouts; DELETE FROM lines; DELETE FROM recalls; DELETE FROM notices; DELETE FROM packets; DELETE FROM messages;
 DELETE FROM alarms; DELETE FROM outbox; DELETE FROM late_requests; DELETE FROM knobs; DELETE FROM draws;
 DELETE FROM eras;
 """
@@ -141,6 +145,20 @@ class Recall:
     asked_at: str
     decided_at: str
     answer: str
+
+
+@dataclass(frozen=True)
+class NoticeHeard:
+    """What the sender decided about days we asked for; `decision` is granted, refused, revoked or lapsed."""
+
+    id: int
+    packet_code: str
+    message_id: str
+    decision: str
+    days: int
+    due_on: str
+    reason: str
+    at: str
 
 
 class Store:
@@ -233,6 +251,13 @@ class Store:
         else:
             found = self.rows("SELECT * FROM handouts WHERE packet_code = ? ORDER BY reference_id", code)
         return [Handout(**dict(row)) for row in found]
+
+    def notices(self, code: str) -> list[NoticeHeard]:
+        """What was decided about days asked for a packet, the latest first."""
+        return [
+            NoticeHeard(**dict(row))
+            for row in self.rows("SELECT * FROM notices WHERE packet_code = ? ORDER BY id DESC", code)
+        ]
 
     def recalls(self) -> list[Recall]:
         """All recall requests, open ones first."""

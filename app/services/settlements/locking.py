@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from flask_babel import gettext as _
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -12,7 +13,7 @@ from app import clock
 from app.errors import NotAllowed, NotFound, RuleBroken
 from app.rules import money
 from app.rules.actors import Actor, Role
-from app.services import journal, transitions
+from app.services import extensions, journal, transitions
 from app.services.recoveries import opening, withholding
 from app.services.settlements import arithmetic
 from app.services.settlements.arithmetic import Figures
@@ -83,6 +84,7 @@ def lock_many(session: Session, settlement_ids: Collection[int], *, by: Actor) -
     opening.by_settlement(session, ids, by=by)
     withholding.count(session, settlement_ids=ids, by=by)
     _write_figures(session, ids, found, by)
+    extensions.lapse_of(session, ids, because=_("Quyết toán đã chốt khi chưa có quyết định gia hạn."))
     _move(session, rows, found, by)
     session.expire_all()
 
