@@ -39,7 +39,7 @@ BATCH = Machine(
             N_("Lập lại"),
             _set("draft"),
             "draft",
-            frozenset({_CLERK}),
+            frozenset({_CLERK, Role.SYSTEM}),
             N_("Lấy lại dữ liệu mới nhất từ hồ sơ đối tượng."),
         ),
         Move(

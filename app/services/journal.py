@@ -44,6 +44,21 @@ def settled(session: Session, settlement_ids: Collection[int], *, by: Actor) -> 
     )
 
 
+def unsettled(session: Session, settlement_ids: Collection[int], *, by: Actor, because: str) -> None:
+    """paid, unpaid, stopped or to_recover -> with_agency: what `settled` wrote, before the results are taken back."""
+    session.execute(
+        text(
+            "INSERT INTO money_movements (line_id, area_path, from_bucket, to_bucket, amount_vnd, packet_id,"
+            " settlement_id, actor, reason, at)"
+            " SELECT l.id, l.area_path, CASE l.result WHEN 'unpaid_stopped' THEN 'stopped' ELSE l.result END,"
+            "        'with_agency', l.total_vnd, s.packet_id, s.id, :actor, :reason, :now"
+            "   FROM settlements s JOIN payout_lines l ON l.batch_id = s.batch_id AND l.live AND l.total_vnd > 0"
+            "  WHERE s.id = ANY(:ids)"
+        ),
+        {"ids": list(settlement_ids), "actor": by.username, "reason": because, "now": clock.now()},
+    )
+
+
 def carried_movements(session: Session, batch_ids: Collection[int], *, by: Actor, reverse: bool = False) -> None:
     """unpaid -> carried for every earlier line that lines of these lists carry; back again when a list is unlocked."""
     before, after = ("carried", "unpaid") if reverse else ("unpaid", "carried")
@@ -68,8 +83,8 @@ def carried_movements(session: Session, batch_ids: Collection[int], *, by: Actor
 
 _OF_A_RECOVERY = (
     "INSERT INTO money_movements (line_id, area_path, from_bucket, to_bucket, amount_vnd, actor, reason, at)"
-    " SELECT x.line_id, x.area_path, :before, :after, x.amount_vnd, :actor, :reason, :now FROM recovery_lines x"
-    "  WHERE x.recovery_id = :recovery ORDER BY x.line_id"
+    " SELECT x.line_id, x.area_path, :before, :after, x.amount_vnd, :actor, coalesce(:reason, r.reason), :now"
+    "   FROM recovery_lines x JOIN recoveries r ON r.id = x.recovery_id WHERE r.id = :recovery ORDER BY x.line_id"
 )
 
 # Entries of a recovery fill its lines one after the other: what is on each line depends on the sum alone, so that an entry

@@ -41,6 +41,7 @@ class AreaFacts:
     area_period_id: int | None
     period_state: str | None
     open_before: date | None
+    group_month: date
 
     @property
     def expected_kinds(self) -> list[str]:
@@ -119,9 +120,10 @@ WITH communes AS (
 SELECT a.id, a.code, a.path, a.full_name, p.list_cutoff_day, p.settlement_cutoff_day, p.shift_to_working_day,
        p.payment_day_to, p.has_monthly, p.has_pension, t.id AS area_period_id, t.state AS period_state,
        (SELECT min(q.month) FROM area_periods o JOIN periods q ON q.id = o.period_id
-         WHERE o.area_id = a.id AND o.state = 'open' AND q.month < :month) AS open_before
+         WHERE o.area_id = a.id AND o.state = 'open' AND q.month < g.month) AS open_before, g.month AS group_month
   FROM paying p
   JOIN areas a ON a.path = p.paying_path
+  CROSS JOIN LATERAL {settings.GROUP_MONTH.format(path="a.path", month="CAST(:month AS date)")} g(month)
   LEFT JOIN area_periods t ON t.area_id = a.id AND t.period_id = (SELECT id FROM periods WHERE month = :month)
  ORDER BY a.name_fold, a.id
 """
@@ -177,13 +179,13 @@ class Calendar:
 
     def __init__(self, session: Session, month: date) -> None:
         self.session, self.month = session, month
-        self._known: dict[tuple[int | None, int | None, bool | None], Deadlines] = {}
+        self._known: dict[tuple[int | None, int | None, bool | None, date], Deadlines] = {}
 
     def of(self, area: AreaFacts) -> Deadlines:
         """The last day to send is the day before the cut-off of lists; a period is closed before the next is sent."""
-        key = (area.list_cutoff_day, area.settlement_cutoff_day, area.shift_to_working_day)
+        key = (area.list_cutoff_day, area.settlement_cutoff_day, area.shift_to_working_day, area.group_month)
         if key not in self._known:
-            following = dates.add_months(self.month, 1)
+            following = dates.add_months(settings.months_together(self.session, area.path, self.month)[-1], 1)
             self._known[key] = Deadlines(
                 send=_day_before(self._cutoff(settings.list_cutoff, area.path, self.month)),
                 settle=self._cutoff(settings.settlement_cutoff, area.path, self.month),

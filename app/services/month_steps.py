@@ -50,7 +50,7 @@ _AGENCY = frozenset({Role.AGENCY})
 
 STEPS: tuple[StepKind, ...] = (
     StepKind("changes", N_("Biến động"), frozenset({Role.CLERK})),
-    StepKind("make", N_("Lập danh sách"), BATCH.moves["remake"].who),
+    StepKind("make", N_("Lập danh sách"), BATCH.moves["remake"].who - {Role.SYSTEM}),
     StepKind("lock", N_("Duyệt"), BATCH.moves["lock"].who),
     StepKind("send", N_("Gửi bưu điện"), BATCH.moves["send"].who - {Role.SYSTEM}),
     StepKind("receive", N_("Bưu điện tiếp nhận"), _AGENCY),

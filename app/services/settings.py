@@ -53,16 +53,47 @@ def effective(session: Session, area_path: str, on: date) -> Effective:
     return Effective(**row._mapping)
 
 
+# First of the months settled at once with a month: counted from the month in which the winning row came into force, so that
+# a setting made for Tết pairs the months it was made for. `{path}` and `{month}` are SQL.
+GROUP_MONTH = """(SELECT coalesce((
+    SELECT ({month} - make_interval(months => (
+               (12 * (extract(year FROM {month}) - extract(year FROM f.first))
+                + extract(month FROM {month}) - extract(month FROM f.first))::int % f.n)))::date
+      FROM (SELECT s.months_per_settlement AS n,
+                   date_trunc('month', s.valid_from + interval '1 month - 1 day')::date AS first
+              FROM payment_settings s
+             WHERE starts_with({path}, s.area_path) AND s.valid_from <= {month} AND s.months_per_settlement IS NOT NULL
+             ORDER BY length(s.area_path) DESC, s.valid_from DESC LIMIT 1) f), {month}))"""
+
+_TOGETHER = text(
+    "SELECT m.month::date AS month FROM generate_series(CAST(:month AS date) - interval '2 months',"
+    " CAST(:month AS date) + interval '2 months', interval '1 month') m(month)"
+    f" WHERE {GROUP_MONTH.format(path='CAST(:path AS text)', month='m.month::date')}"
+    f"     = {GROUP_MONTH.format(path='CAST(:path AS text)', month='CAST(:month AS date)')} ORDER BY 1"
+)
+
+
+def months_together(session: Session, area_path: str, month: date) -> list[date]:
+    """The months settled at once with `month` (its first day) in the area, in order: one, two or three."""
+    return list(session.execute(_TOGETHER, {"path": area_path, "month": month}).scalars())
+
+
 def list_cutoff(session: Session, area_path: str, month: date) -> date:
-    """The cut-off day of the lists of `month`: in the month before. Raises SettingMissing."""
-    first = month.replace(day=1)
+    """The cut-off day of the lists of `month`: in the month before the first of the months settled at once.
+
+    Raises SettingMissing.
+    """
+    first = months_together(session, area_path, month.replace(day=1))[0]
     setting = effective(session, area_path, first)
     return _cutoff(session, first, setting.list_cutoff_day, -1, shift=setting.shift_to_working_day)
 
 
 def settlement_cutoff(session: Session, area_path: str, month: date) -> date:
-    """The last day of the agency's settlement for `month`: in that month. Raises SettingMissing."""
-    first = month.replace(day=1)
+    """The last day of the agency's settlement for `month`: in the last of the months settled at once.
+
+    Raises SettingMissing.
+    """
+    first = months_together(session, area_path, month.replace(day=1))[-1]
     setting = effective(session, area_path, first)
     return _cutoff(session, first, setting.settlement_cutoff_day, 0, shift=setting.shift_to_working_day)
 

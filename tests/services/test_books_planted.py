@@ -56,7 +56,22 @@ PLANTS: dict[str, tuple[str, ...]] = {
     "carried_in_the_journal": ("DELETE FROM money_movements WHERE to_bucket = 'carried'",),
     "arrears_once": ("INSERT INTO arrears (entitlement_id, area_path, for_month, due_month, amount_vnd, reason, line_id)"
                      " SELECT entitlement_id, area_path, for_month, due_month, amount_vnd, reason, line_id FROM arrears",),
-    "recovery_opened": ("UPDATE recoveries SET amount_vnd = amount_vnd - 1",),
+    "recovery_opened": ("INSERT INTO recoveries (line_id, beneficiary_id, area_path, amount_vnd, reason, source)"
+                        f" SELECT id, beneficiary_id, area_path, 1, 'x', 'settlement' FROM payout_lines WHERE id = {PAID}",
+                        "INSERT INTO recovery_lines (recovery_id, line_id, area_path, amount_vnd)"
+                        " SELECT id, line_id, area_path, 1 FROM recoveries WHERE amount_vnd = 1",
+                        "INSERT INTO state_changes (machine, entity_id, area_path, move, to_state, actor)"
+                        " SELECT 'recovery', id, area_path, 'create', 'proposed', 'x' FROM recoveries WHERE amount_vnd = 1"),
+    "withheld_of_a_line": ("UPDATE withholdings SET amount_vnd = amount_vnd - 1",),
+    "withheld_counted_once": ("UPDATE withholdings SET outcome = 'recovered'",),
+    "ledger_in_the_journal": ("INSERT INTO recovery_entries (recovery_id, area_path, kind, amount_vnd, entered_by)"
+                              " SELECT id, area_path, 'cash', 1000, 'x' FROM recoveries",),
+    "recovery_stands": ("UPDATE recoveries SET state = 'closed'",
+                        "INSERT INTO state_changes (machine, entity_id, area_path, move, from_state, to_state, actor)"
+                        " SELECT 'recovery', id, area_path, 'close', 'open', 'closed', 'x' FROM recoveries"),
+    "to_recover_in_the_journal": ("INSERT INTO money_movements (line_id, area_path, from_bucket, to_bucket, amount_vnd,"
+                                  " actor, reason) SELECT id, area_path, 'paid', 'to_recover', 1, 'x', 'x'"
+                                  f" FROM payout_lines WHERE id = {PAID}",),
     "recovered_at_most": ("INSERT INTO money_movements (line_id, area_path, from_bucket, to_bucket, amount_vnd, actor)"
                           " SELECT line_id, area_path, 'to_recover', 'recovered', amount_vnd + 1, 'x' FROM recoveries",),
     "paid_stays_paid": ("INSERT INTO money_movements (line_id, area_path, from_bucket, to_bucket, amount_vnd, actor, reason)"

@@ -51,7 +51,7 @@ def test_a_period_with_unfinished_or_without_settled_lists_stays_open(session: S
         periods.close(session, here(session), by=make.CLERK)
 
 
-def test_a_closed_period_opens_with_a_reason_until_the_next_has_lists(session: Session) -> None:
+def test_a_closed_period_opens_with_a_reason_until_a_later_list_is_approved(session: Session) -> None:
     stages.settled(session)
     key = here(session)
     periods.close(session, key, by=make.ACCOUNTANT)
@@ -61,7 +61,10 @@ def test_a_closed_period_opens_with_a_reason_until_the_next_has_lists(session: S
         periods.reopen(session, key, by=make.CLERK, because="Sai")
     assert periods.reopen(session, key, by=make.SUPERVISOR, because="Thiếu danh sách bổ sung").state == "open"
     periods.close(session, key, by=make.ACCOUNTANT)
-    make.made_list(session, month=date(2026, 12, 1))
+    later = make.made_list(session, month=date(2026, 12, 1))
+    assert periods.reopen(session, key, by=make.SUPERVISOR, because="Bản nháp chưa ràng buộc gì").state == "open"
+    periods.close(session, key, by=make.ACCOUNTANT)
+    approval.lock(session, later, by=make.SUPERVISOR)
     with pytest.raises(periods.NextPeriodStarted, match="CT-202612"):
         periods.reopen(session, key, by=make.SUPERVISOR, because="Muộn rồi")
 

@@ -26,6 +26,10 @@ class BlockingFindings(RuleBroken):
     """Danh sách còn %(count)s lỗi phải xử lý trước khi duyệt."""
 
 
+class EarlierPeriodOpen(RuleBroken):
+    """Chưa duyệt được danh sách %(code)s: kỳ trước đang mở lại. Hãy chốt kỳ trước rồi duyệt."""
+
+
 class EmptyList(RuleBroken):
     """Danh sách %(code)s không có ai để trả tiền."""
 
@@ -45,6 +49,7 @@ def lock_many(session: Session, batch_ids: Collection[int], *, by: Actor) -> Non
     for row in _lock_rows(session, ids):
         if row.state == "draft" and by.username == row.made_by:
             raise OwnPreparation(code=row.code)
+    _demand_closed_before(session, ids)
     found = checks.check(session, ids)
     if found["blocking"]:
         raise BlockingFindings(count=found["blocking"])
@@ -66,6 +71,19 @@ def lock_many(session: Session, batch_ids: Collection[int], *, by: Actor) -> Non
         facts[row.id] = {"people": row.people_count, "lines": row.line_count, "total_vnd": row.total_vnd}
     transitions.move_all(session, "batch", ids, "lock", by=by, facts=facts)
     journal.carried_movements(session, ids, by=by)
+
+
+def _demand_closed_before(session: Session, ids: list[int]) -> None:
+    """A period opened again may still change what these lists carry."""
+    waiting = session.execute(
+        text(
+            "SELECT min(b.code) FROM payout_batches b JOIN area_periods a ON a.area_id = b.area_id AND a.state = 'open'"
+            "  JOIN periods p ON p.id = a.period_id AND p.month < b.group_month WHERE b.id = ANY(:ids)"
+        ),
+        {"ids": ids},
+    ).scalar_one()
+    if waiting is not None:
+        raise EarlierPeriodOpen(code=waiting)
 
 
 def unlock(session: Session, batch_id: int, *, by: Actor, because: str) -> None:

@@ -43,23 +43,24 @@ SELECT entitlement_id, standard_vnd, benefit_vnd FROM chosen
                        WHEN 'social_pension' THEN pension_vnd > assistance_vnd ELSE true END
 """
 
-# Money of earlier lists: unpaid lines nobody carries yet, and arrears due. It also goes to people whose entitlement has
-# ended; it waits for people who are suspended or have moved away and are not yet received.
+# Money of earlier lists: unpaid lines nobody carries yet, and arrears due; months settled at once carry nothing among
+# themselves. It also goes to people whose entitlement has ended; it waits for people who are suspended or have moved away
+# and are not yet received.
 _OWED = """
 CREATE TEMPORARY TABLE make_owed ON COMMIT DROP AS
 SELECT entitlement_id, sum(carried_vnd)::bigint AS carried_vnd, sum(arrears_vnd)::bigint AS arrears_vnd
   FROM (
-    SELECT l.entitlement_id, l.total_vnd AS carried_vnd, 0 AS arrears_vnd
-      FROM payout_lines l
+    SELECT l.entitlement_id, l.total_vnd AS carried_vnd, 0 AS arrears_vnd, p.month AS unpaid_month
+      FROM payout_lines l JOIN periods p ON p.id = l.period_id
      WHERE l.result = 'unpaid' AND l.total_vnd > 0
        AND NOT EXISTS (SELECT 1 FROM carry_overs c WHERE c.from_line_id = l.id)
-       AND l.period_id IN (SELECT id FROM periods WHERE month < :month)
     UNION ALL
-    SELECT r.entitlement_id, 0, r.amount_vnd FROM arrears r WHERE r.line_id IS NULL AND r.due_month <= :month
+    SELECT r.entitlement_id, 0, r.amount_vnd, NULL FROM arrears r WHERE r.line_id IS NULL AND r.due_month <= :month
   ) owed
   JOIN entitlements e ON e.id = entitlement_id
   JOIN benefit_types t ON t.id = e.benefit_type_id
   JOIN beneficiaries b ON b.id = e.beneficiary_id
+  JOIN make_area a ON a.commune_id = b.area_id AND (unpaid_month IS NULL OR unpaid_month < a.group_month)
  WHERE b.area_path >= :low AND b.area_path < :high AND b.status IN ('active', 'stopped', 'dead')
    AND e.status <> 'suspended' AND t.batch_kind = :kind
  GROUP BY entitlement_id
@@ -75,7 +76,7 @@ SELECT x.entitlement_id, x.standard_vnd, x.benefit_vnd, x.arrears_vnd, x.carried
        coalesce(m.kind, 'cash') AS method,
        CASE m.kind WHEN 'bank' THEN m.account_no WHEN 'wallet' THEN m.wallet_phone END AS account_no, m.holder,
        CASE m.kind WHEN 'bank' THEN m.bank_code WHEN 'wallet' THEN m.wallet_kind END AS bank_code,
-       a.paying_id, a.paying_name, a.through_agency,
+       a.paying_id, a.paying_name, a.through_agency, a.group_month,
        CASE WHEN a.through_agency THEN k.agency_id END AS agency_id,
        CASE WHEN a.through_agency THEN k.contract_id END AS contract_id,
        CASE WHEN a.through_agency THEN k.code ELSE 'office' END AS agency_code

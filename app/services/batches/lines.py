@@ -24,6 +24,10 @@ class NotExcluded(RuleBroken):
     """Dòng này đang ở trong danh sách."""
 
 
+class ListedElsewhere(RuleBroken):
+    """Người này đã có trong danh sách %(code)s của cùng kỳ."""
+
+
 class ReasonMissing(BadInput):
     """Phải ghi lý do đưa người này ra khỏi danh sách."""
 
@@ -54,10 +58,14 @@ def exclude(session: Session, line_id: int, *, by: Actor, because: str) -> Payou
 
 
 def restore(session: Session, line_id: int, *, by: Actor) -> PayoutLine:
-    """Return a held-out line to its draft, with the earlier money that is still free. Raises as `exclude`."""
+    """Return a held-out line to its draft, with the earlier money that is still free.
+
+    Raises ListedElsewhere, and as `exclude`.
+    """
     line = _lock(session, line_id, by)
     if line.live:
         raise NotExcluded
+    _demand_listed_nowhere(session, line)
     session.execute(
         text(
             "UPDATE payout_lines SET live = true, excluded_reason = NULL, excluded_by = NULL, arrears_vnd = 0,"
@@ -82,6 +90,19 @@ def restore(session: Session, line_id: int, *, by: Actor) -> PayoutLine:
     return line
 
 
+def _demand_listed_nowhere(session: Session, line: PayoutLine) -> None:
+    """A supplementary list may have taken the person meanwhile."""
+    elsewhere = session.scalars(
+        select(PayoutBatch.code)
+        .join(PayoutLine, PayoutLine.batch_id == PayoutBatch.id)
+        .where(
+            PayoutLine.entitlement_id == line.entitlement_id, PayoutLine.period_id == line.period_id, PayoutLine.live
+        )
+    ).first()
+    if elsewhere is not None:
+        raise ListedElsewhere(code=elsewhere)
+
+
 def attach_money(session: Session, batch_ids: list[int], *, line_id: int | None = None) -> None:
     """Tie free unpaid lines and due arrears to the live lines of drafts; the primary key of `carry_overs` makes an
     unpaid line be carried at most once, whatever is made, remade or reopened, in whichever order."""
@@ -92,7 +113,7 @@ def attach_money(session: Session, batch_ids: list[int], *, line_id: int | None 
             " SELECT u.id, l.id, l.area_path, u.total_vnd"
             "   FROM payout_lines l JOIN payout_batches b ON b.id = l.batch_id JOIN periods p ON p.id = b.period_id"
             "   JOIN payout_lines u ON u.entitlement_id = l.entitlement_id AND u.result = 'unpaid'"
-            "    AND u.total_vnd > 0 AND u.id <> l.id AND u.period_id IN (SELECT id FROM periods WHERE month < p.month)"
+            "    AND u.total_vnd > 0 AND u.id <> l.id AND u.period_id IN (SELECT id FROM periods WHERE month < b.group_month)"
             "  WHERE l.batch_id = ANY(:ids) AND l.live AND b.kind <> 'supplementary'"
             "    AND (CAST(:line AS bigint) IS NULL OR l.id = :line)"
             "    AND NOT EXISTS (SELECT 1 FROM carry_overs c WHERE c.from_line_id = u.id)"

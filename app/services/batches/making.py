@@ -17,7 +17,7 @@ from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
 from app.models import BATCH_KINDS, Area, PayoutBatch, Period
 from app.rules import dates
 from app.rules.actors import Actor, Role, bounds_of
-from app.services import periods, transitions
+from app.services import periods, settings, transitions
 from app.services.batches import candidates, checks, scope
 from app.services.batches.lines import attach_money, write_totals
 from app.services.recoveries import withholding
@@ -51,11 +51,15 @@ class NotAClerk(NotAllowed):
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """What to make: every paying area in `area_id` and below, for `month` (its first day)."""
+    """What to make: every paying area in `area_id` and below, for `month` (its first day).
+
+    With `together` also for the other months that the area settles at once with it.
+    """
 
     area_id: int
     month: date
     kind: str = "monthly"
+    together: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +82,31 @@ def make_lists(session: Session, request: ListRequest, *, by: Actor) -> Made:
     """
     area = _check_request(session, request, by)
     month = request.month.replace(day=1)
+    if not request.together:
+        return _make(session, area, month, request.kind, by)
+    made: list[int] = []
+    left_out: list[tuple[str, RuleBroken]] = []
+    for one in settings.months_together(session, area.path, month):
+        try:
+            found = _make(session, area, one, request.kind, by)
+        except (ListExists, PreviousPeriodOpen, NobodyEligible) as error:
+            left_out.append((dates.format_month(one), error))
+        else:
+            made += found.batch_ids
+            left_out += found.left_out
+    if not made:
+        raise left_out[0][1]
+    return Made(made, left_out)
+
+
+def _make(session: Session, area: Area, month: date, kind: str, by: Actor) -> Made:
     period = periods.ensure(session, month)
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext('make_lists'), :period)"), {"period": period.id})
-    _compute(session, area.path, period, request.kind)
+    _compute(session, area.path, period, kind)
     _check_settings(session)
-    left_out = _leave_out(session, period, request.kind)
+    left_out = _leave_out(session, period, kind)
     _check_contracts(session)
-    batch_ids = _insert_batches(session, period, request.kind, by)
+    batch_ids = _insert_batches(session, period, kind, by)
     if not batch_ids:
         raise left_out[0][1] if left_out else NobodyEligible()
     periods.open_in(session, _paying_areas(session, batch_ids), period.id, by=by)
@@ -97,7 +119,8 @@ def remake(session: Session, batch_id: int, *, by: Actor) -> Made:
     """Lập lại: compute a draft again from the registry as it is now.
 
     Other drafts of the same area, period and kind are computed again too, because people may have changed from one
-    agency to another; a list for a new agency is added.
+    agency to another; a list for a new agency is added. The system remakes drafts whose earlier month has changed; their
+    maker stays who it was.
     """
     batch = session.get(PayoutBatch, batch_id, populate_existing=True)
     if batch is None:
@@ -117,8 +140,17 @@ def remake(session: Session, batch_id: int, *, by: Actor) -> Made:
     if added:
         transitions.created(session, "batch", added, by=by)
     session.execute(
-        text("UPDATE payout_batches SET made_by = :name, made_by_id = :key, made_at = :now WHERE id = ANY(:ids)"),
-        {"name": by.username, "key": by.user_id, "now": clock.now(), "ids": drafts},
+        text(
+            "UPDATE payout_batches SET made_at = :now, made_by = CASE WHEN :by_system THEN made_by ELSE :name END,"
+            " made_by_id = CASE WHEN :by_system THEN made_by_id ELSE :key END WHERE id = ANY(:ids)"
+        ),
+        {
+            "now": clock.now(),
+            "by_system": by.has(Role.SYSTEM),
+            "name": by.username,
+            "key": by.user_id,
+            "ids": drafts,
+        },
     )
     _fill(session, [*drafts, *added])
     return Made([*drafts, *added])
@@ -182,8 +214,7 @@ def _leave_out(session: Session, period: Period, kind: str) -> list[tuple[str, R
     open_before = _names(
         session,
         "SELECT DISTINCT m.paying_name FROM make_area m JOIN area_periods a ON a.area_id = m.paying_id"
-        " JOIN periods p ON p.id = a.period_id WHERE a.state = 'open' AND p.month < :month ORDER BY 1",
-        month=period.month,
+        " JOIN periods p ON p.id = a.period_id WHERE a.state = 'open' AND p.month < m.group_month ORDER BY 1",
     )
     left_out += [(name, PreviousPeriodOpen(areas=name)) for name in open_before]
     if kind == "supplementary":
@@ -218,14 +249,15 @@ def _insert_batches(
     rows = session.execute(
         text(
             "INSERT INTO payout_batches (code, area_id, period_id, kind, agency_id, contract_id, seq, made_by_id,"
-            " made_by, made_at)"
+            " made_by, made_at, group_month)"
             " SELECT 'CT-' || :yyyymm || '-' || a.code || '-' || :letter || CASE WHEN n.seq > 1 THEN n.seq::text ELSE '' END,"
-            "        a.id, :period, :kind, n.agency_id, n.contract_id, n.seq, :by_id, :by, :now"
+            "        a.id, :period, :kind, n.agency_id, n.contract_id, n.seq, :by_id, :by, :now, n.group_month"
             "   FROM ("
             "     SELECT w.*, row_number() OVER (PARTITION BY w.paying_id ORDER BY w.agency_id NULLS FIRST)"
             "            + coalesce((SELECT max(seq) FROM payout_batches b WHERE b.area_id = w.paying_id"
             "                          AND b.period_id = :period AND b.kind = :kind), 0) AS seq"
-            "       FROM (SELECT paying_id, agency_id, min(contract_id) AS contract_id FROM make_line"
+            "       FROM (SELECT paying_id, agency_id, min(contract_id) AS contract_id, min(group_month) AS group_month"
+            "               FROM make_line"
             "              GROUP BY paying_id, agency_id) w"
             "      WHERE NOT EXISTS (SELECT 1 FROM payout_batches b WHERE b.id = ANY(:beside)"
             "                           AND b.area_id = w.paying_id AND b.agency_id IS NOT DISTINCT FROM w.agency_id)"

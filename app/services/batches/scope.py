@@ -7,7 +7,9 @@ from datetime import date
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-_AREAS = """
+from app.services.settings import GROUP_MONTH
+
+_AREAS = f"""
 CREATE TEMPORARY TABLE make_area ON COMMIT DROP AS
 WITH communes AS (
     SELECT id, path FROM areas WHERE level = 'commune' AND path >= :low AND path < :high
@@ -30,6 +32,7 @@ WITH communes AS (
 )
 SELECT s.id AS commune_id, s.path AS commune_path, p.id AS paying_id, p.path AS paying_path,
        p.full_name AS paying_name, s.through_agency,
+       {GROUP_MONTH.format(path="p.path", month="CAST(:month AS date)")} AS group_month,
        (SELECT amount_vnd FROM standards x WHERE x.id = s.id AND x.batch_kind = 'monthly') AS monthly_vnd,
        (SELECT amount_vnd FROM standards x WHERE x.id = s.id AND x.batch_kind = 'social_pension') AS pension_vnd,
        (SELECT amount_vnd FROM standards x WHERE x.id = s.id AND x.batch_kind = 'funeral') AS funeral_vnd

@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.extensions import current_actor, limit, transaction
 from app.rules.actors import SYSTEM
-from app.services.books import course, money
+from app.services.books import course, money, recoveries
 from app.services.books.shape import Check
 
-CHECKS: tuple[Check, ...] = (*money.CHECKS, *course.CHECKS)
+CHECKS: tuple[Check, ...] = (*money.CHECKS, *recoveries.CHECKS, *course.CHECKS)
 """Every check, by name."""
 
 NAMED: dict[str, Check] = {check.name: check for check in CHECKS}

@@ -24,7 +24,10 @@ live_packets AS MATERIALIZED (
 
 TRIGGERS: dict[str, tuple[str, ...]] = {
     "payout_lines": ("refuse_frozen_insert", "refuse_frozen_update", "refuse_frozen_delete"),
-    "payout_batches": ("refuse_frozen_batch",),
+    "payout_batches": ("refuse_frozen_batch", "refuse_unsettling"),
+    "recovery_lines": ("refuse_more_than_paid",),
+    "recovery_entries": ("refuse_more_than_due", "refuse_rewriting"),
+    "withholdings": ("refuse_frozen_withholding",),
     "settlements": ("refuse_locked_settlement",),
     "settlement_records": ("refuse_locked_insert", "refuse_locked_update", "refuse_locked_delete"),
     "packets": ("refuse_changed_packet",),

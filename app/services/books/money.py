@@ -118,8 +118,11 @@ SELECT s.id, s.area_path FROM settlements s WHERE s.id IN (
                    bit_xor(l.mark) AS mark
               FROM settlements x JOIN line_sums l ON l.batch_id = x.batch_id AND l.live AND l.payable > 0
              WHERE x.state = 'locked' GROUP BY x.id, {_BUCKET}) ours
-      FULL JOIN (SELECT settlement_id, to_bucket AS bucket, lines, vnd, mark FROM moved
-                  WHERE settlement_id IS NOT NULL AND from_bucket = 'with_agency') journal
+      FULL JOIN (SELECT settlement_id, CASE from_bucket WHEN 'with_agency' THEN to_bucket ELSE from_bucket END AS bucket,
+                        sum(CASE from_bucket WHEN 'with_agency' THEN lines ELSE -lines END) AS lines,
+                        sum(CASE from_bucket WHEN 'with_agency' THEN vnd ELSE -vnd END) AS vnd, bit_xor(mark) AS mark
+                   FROM moved WHERE settlement_id IS NOT NULL AND 'with_agency' IN (from_bucket, to_bucket)
+                  GROUP BY 1, 2 HAVING sum(CASE from_bucket WHEN 'with_agency' THEN lines ELSE -lines END) <> 0) journal
         ON journal.settlement_id = ours.settlement_id AND journal.bucket = ours.bucket
      WHERE (ours.lines, ours.vnd, ours.mark) IS DISTINCT FROM (journal.lines, journal.vnd, journal.mark))
 """,
@@ -263,7 +266,8 @@ SELECT b.id, b.area_path FROM payout_batches b
                  WHERE live AND result = 'to_recover' GROUP BY batch_id) s
           FULL JOIN (SELECT l.batch_id, count(*) AS rows, sum(r.amount_vnd) AS vnd,
                             bool_or(r.amount_vnd <> l.total_vnd OR l.result <> 'to_recover') AS wrong
-                       FROM recoveries r JOIN payout_lines l ON l.id = r.line_id GROUP BY l.batch_id) r
+                       FROM recoveries r JOIN payout_lines l ON l.id = r.line_id
+                      WHERE r.source = 'settlement' AND r.state <> 'withdrawn' GROUP BY l.batch_id) r
             ON r.batch_id = s.batch_id) x ON x.batch_id = b.id
  WHERE (x.lines, x.vnd) IS DISTINCT FROM (x.rows, x.opened_vnd) OR x.wrong
 """,
@@ -280,7 +284,9 @@ SELECT l.id, l.area_path
            AND ((from_bucket = 'to_recover' AND to_bucket = 'recovered')
              OR (from_bucket = 'recovered' AND to_bucket = 'to_recover'))
          GROUP BY line_id) m
-  JOIN payout_lines l ON l.id = m.line_id LEFT JOIN recoveries r ON r.line_id = m.line_id
+  JOIN payout_lines l ON l.id = m.line_id
+  LEFT JOIN (SELECT x.line_id, sum(x.amount_vnd) AS amount_vnd FROM recovery_lines x JOIN recoveries o
+                 ON o.id = x.recovery_id AND o.state <> 'withdrawn' GROUP BY x.line_id) r ON r.line_id = m.line_id
  WHERE m.vnd < 0 OR m.vnd > coalesce(r.amount_vnd, 0)
 """,
     ),

@@ -15,7 +15,7 @@ from app.rules import money
 from app.rules.actors import Actor, Role
 from app.services import extensions, journal, transitions
 from app.services.recoveries import opening, withholding
-from app.services.settlements import arithmetic
+from app.services.settlements import arithmetic, reopening, together
 from app.services.settlements.arithmetic import Figures
 
 
@@ -56,19 +56,20 @@ _FIGURES = text(
 
 
 def lock(session: Session, settlement_id: int, *, by: Actor) -> None:
-    """Chốt one settlement. Raises NotAnAccountant, NotFound, SettlementOver, HeldBack, DoesNotTieOut."""
+    """Chốt one settlement. Raises NotAnAccountant, NotFound, SettlementOver, HeldBack, DoesNotTieOut, GroupUnfinished."""
     lock_many(session, [settlement_id], by=by)
 
 
 def lock_many(session: Session, settlement_ids: Collection[int], *, by: Actor) -> None:
-    """Chốt several settlements at once, all or none, in a fixed number of statements per settlement and not per line.
+    """Chốt several settlements and the months settled at once with them, all or none.
 
+    A fixed number of statements per settlement and not per line.
     Packets are held before settlements, in the order in which messages are applied, so that the two never wait for
     each other. Line results are written while the lists are still accepted: afterwards the database refuses.
     """
     if not by.has(Role.ACCOUNTANT):
         raise NotAnAccountant
-    ids = sorted(set(settlement_ids))
+    ids = together.to_lock(session, settlement_ids)
     rows = _hold(session, ids)
     found = arithmetic.figures_of(session, ids)
     for row in rows:
@@ -87,6 +88,7 @@ def lock_many(session: Session, settlement_ids: Collection[int], *, by: Actor) -
     extensions.lapse_of(session, ids, because=_("Quyết toán đã chốt khi chưa có quyết định gia hạn."))
     _move(session, rows, found, by)
     session.expire_all()
+    reopening.remake_later_drafts(session, [row.batch_id for row in rows])
 
 
 def _hold(session: Session, ids: list[int]) -> list[Any]:
