@@ -115,11 +115,13 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     | {"can_doubtful": READERS}
     | dict.fromkeys(("can_ask_now", "can_keep_waiting"), frozenset({CLERK, SUPERVISOR})),
     "InboxView": reads(READERS) | {"can_acknowledge": OFFICE},
-    "AreaPeriodView": reads(READERS) | {"can_close": OFFICE, "can_reopen": frozenset({SUPERVISOR})},
+    "AreaPeriodView": reads(READERS)
+    | {"can_close": OFFICE, "can_close_all": OFFICE, "can_reopen": frozenset({SUPERVISOR})},
     # --- Settlements, extensions, recoveries (app/screens/settlements.py, extensions.py, recoveries.py)
     "SettlementView": reads(EVERYONE)
     | {
         "can_lock": frozenset({ACCOUNTANT}),
+        "can_reopen": frozenset({SUPERVISOR}),
         "can_decide": frozenset({CLERK, ACCOUNTANT}),
         "can_decide_missing": frozenset({CLERK, ACCOUNTANT}),
         "can_extend": OFFICE | {AGENCY_USER},

@@ -18,8 +18,9 @@ from app.services.work import Done, Perform, Progress
 
 
 def make_lists(params: dict[str, Any], by: Actor, progress: Progress) -> Done:
-    """`{"area_id", "month" (ISO), "kind"}`: all lists of an area, in one transaction."""
-    request = making.ListRequest(params["area_id"], date.fromisoformat(params["month"]), params["kind"])
+    """`{"area_id", "month" (ISO), "kind", "together"}`: all lists of an area, in one transaction."""
+    month = date.fromisoformat(params["month"])
+    request = making.ListRequest(params["area_id"], month, params["kind"], together=params.get("together", False))
     progress(0, 1)
     with transaction() as session:
         made = making.make_lists(session, request, by=by)

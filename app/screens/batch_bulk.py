@@ -66,7 +66,12 @@ def start_making(session: Session, request: ListRequest, area_name: str) -> None
     work.start(
         session,
         "make_lists",
-        {"area_id": request.area_id, "month": request.month.isoformat(), "kind": request.kind},
+        {
+            "area_id": request.area_id,
+            "month": request.month.isoformat(),
+            "kind": request.kind,
+            "together": request.together,
+        },
         by=current_actor(),
         title=str(_("Lập danh sách kỳ %(month)s, %(area)s", month=dates.format_month(request.month), area=area_name)),
         once_key=f"make_lists:{request.area_id}:{month}:{request.kind}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -11,6 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
+from wtforms import BooleanField
 
 from app.errors import ChitraError
 from app.extensions import current_actor, db, transaction
@@ -22,6 +24,7 @@ from app.screens.batch_page import KIND_WORDS
 from app.screens.fields import AreaSelectField, ChoiceField, MonthField, Required
 from app.screens.forms import SafeForm
 from app.screens.lookups import AREAS
+from app.services import settings
 from app.services.batches import making, previewing
 from app.services.batches.making import ListRequest, Made
 from app.services.batches.previewing import Preview
@@ -32,7 +35,7 @@ from app.web.words import thousands
 class MakeForm(SafeForm):
     """Area, month, kind."""
 
-    order = ("area", "month", "kind")
+    order = ("area", "month", "kind", "together")
     area = AreaSelectField(
         _l("Địa bàn"),
         [Required()],
@@ -41,6 +44,7 @@ class MakeForm(SafeForm):
     )
     month = MonthField(_l("Kỳ chi trả"), [Required()])
     kind = ChoiceField(_l("Loại danh sách"), [Required()], words=KIND_WORDS)
+    together = BooleanField(_l("Lập cả các tháng quyết toán một lần với kỳ này"))
 
 
 class MakeListsView(RemoteChoices):
@@ -87,7 +91,7 @@ class MakeListsView(RemoteChoices):
         if not asked.get("month"):
             asked["month"] = dates.format_month(current_month())
         if not asked.get("kind"):
-            asked["kind"] = "monthly"
+            asked["kind"], asked["together"] = "monthly", "y"
         return asked
 
     def _preview(self, form: MakeForm) -> Preview:
@@ -104,6 +108,7 @@ class MakeListsView(RemoteChoices):
             form=form,
             seen=seen,
             problem=problem,
+            paired=_paired(form),
             figures=batch_moves.figures,
             kinds=KIND_WORDS,
             works=batch_bulk.works(db.session()),
@@ -114,7 +119,15 @@ class MakeListsView(RemoteChoices):
 def _request_of(form: MakeForm) -> ListRequest:
     area, month = form.area.data, form.month.data
     assert area is not None and month is not None, "the form was validated"
-    return ListRequest(area.id, month, form.kind.data)
+    return ListRequest(area.id, month, form.kind.data, together=form.together.data)
+
+
+def _paired(form: MakeForm) -> list[date]:
+    """The months settled at once with the one asked for; none where it is settled by itself."""
+    if form.area.data is None or form.month.data is None:
+        return []
+    months = settings.months_together(db.session(), form.area.data.path, form.month.data)
+    return months if len(months) > 1 else []
 
 
 def _made(session: Any, made: Made) -> ResponseReturnValue:

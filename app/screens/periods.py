@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose, has_access
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.errors import Stale
@@ -47,6 +47,7 @@ class AreaPeriodView(ReadOnlyView):
     route_base = "/periods"
     list_title = _l("Chốt kỳ chi trả")
     show_title = _l("Kỳ chi trả")
+    list_template = "chitra/periods/list.html"
     list_lead = _l("Kỳ được mở khi lập danh sách đầu tiên, và chốt khi mọi danh sách đã quyết toán.")
     empty_text = _l("Kỳ này chưa được mở ở đây: chưa lập danh sách nào.")
     list_columns = ["area", "period.month", "state"]
@@ -86,11 +87,33 @@ class AreaPeriodView(ReadOnlyView):
             names=persons.named(session, [change.actor for change in history]),
             move_words=batch_moves.move_words,
             seen=_stamp(session, item),
+            together=[one.month for one in periods.together(session, item.id) if one.id != item.id],
             offer=_offer(item, lists) if self.may(f"can_{_move(item)}") else "",
             unfinished=[batch for batch, _settlement in lists if batch.state not in ("settled", "cancelled")],
             **self._trail(item),
         )
         return answer
+
+    def render_template(self, template: str, **facts: Any) -> Any:
+        """The list also offers to close the whole month."""
+        if template == self.list_template:
+            facts["open_count"] = _open_count(db.session()) if self.may("can_close_all") else 0
+            facts["month"] = dates.format_month(current_month())
+        return super().render_template(template, **facts)
+
+    @expose("/close-all/", methods=["POST"])
+    @has_access
+    def close_all(self) -> ResponseReturnValue:
+        """Chốt cả kỳ: every area where it can be; the others are named."""
+        path = current_actor().area_path or ""
+        with transaction() as session:
+            count, waiting = periods.close_all(session, path, current_month(), by=current_actor())
+        facts = {"month": dates.format_month(current_month()), "count": thousands(count)}
+        flash(_("Đã chốt kỳ %(month)s của %(count)s đơn vị.", **facts), "success" if count else "warning")
+        if waiting:
+            named = ", ".join(waiting[:10]) + (" …" if len(waiting) > 10 else "")
+            flash(_("Chưa chốt được %(count)s đơn vị: %(areas)s.", count=len(waiting), areas=named), "warning")
+        return redirect(url_for("AreaPeriodView.list"), 303)
 
     @expose("/close/<pk>", methods=["POST"])
     @has_access
@@ -117,12 +140,20 @@ class AreaPeriodView(ReadOnlyView):
         return redirect(url_for("AreaPeriodView.show", pk=pk), 303)
 
 
+def _open_count(session: Session) -> int:
+    """Areas whose month is still open."""
+    statement = select(func.count(AreaPeriod.id)).join(Period, Period.id == AreaPeriod.period_id)
+    return session.scalars(statement.where(Period.month == current_month(), AreaPeriod.state == "open")).one()
+
+
 def _lists(session: Session, item: AreaPeriod) -> list[tuple[PayoutBatch, Settlement | None]]:
-    """Lists of the month with their settlements, cancelled ones too."""
+    """Lists of the month, and of those settled at once with it, with their settlements, cancelled ones too."""
+    months = [row.id for row in periods.together(session, item.id)]
     statement = (
         select(PayoutBatch, Settlement)
         .outerjoin(Settlement, (Settlement.batch_id == PayoutBatch.id) & (Settlement.state != "void"))
-        .where(PayoutBatch.area_id == item.area_id, PayoutBatch.period_id == item.period_id)
+        .join(AreaPeriod, (AreaPeriod.area_id == PayoutBatch.area_id) & (AreaPeriod.period_id == PayoutBatch.period_id))
+        .where(AreaPeriod.id.in_(months))
         .order_by(PayoutBatch.code)
     )
     return [(row[0], row[1]) for row in session.execute(statement)]
@@ -138,7 +169,7 @@ def _offer(item: AreaPeriod, lists: list[tuple[PayoutBatch, Settlement | None]])
     if not current_actor().has(*PERIOD.moves[_move(item)].who):
         return ""
     if item.state == "closed":
-        return str(_("Mở lại kỳ %(month)s. Chỉ được khi kỳ sau chưa lập danh sách.", month=item.period))
+        return str(_("Mở lại kỳ %(month)s. Chỉ được khi kỳ sau chưa có danh sách được duyệt.", month=item.period))
     if not settled or any(batch.state not in ("settled", "cancelled") for batch, _settlement in lists):
         return ""
     paid = sum(settlement.paid_vnd for _batch, settlement in settled if settlement is not None)

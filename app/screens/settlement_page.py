@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -20,7 +20,7 @@ from app.rules import deadlines, names
 from app.rules.problems import UnreadableError
 from app.rules.states import SETTLEMENT
 from app.screens.fields import said
-from app.services.settlements import arithmetic, faults, heard, holding, lines
+from app.services.settlements import arithmetic, faults, heard, holding, lines, together
 from app.services.settlements.arithmetic import Figures, Tally
 from app.services.settlements.saying import DECISIONS, FINDINGS, REASONS, STANDING_TONES, STANDINGS
 from app.web.words import tag, thousands, vnd
@@ -77,11 +77,23 @@ class SettlementPage:
     history: Sequence[StateChange]
     held: int
     faults: Sequence[faults.Fault]
+    months: Sequence[tuple[Settlement, Figures]]
+    waits_for: str
 
     @property
     def is_open(self) -> bool:
         """Something may still be decided, extended or locked."""
         return self.item.state in OPEN
+
+    @property
+    def whole(self) -> Figures:
+        """What is locked at once: this month, or all the months settled with it."""
+        return added([figures for _one, figures in self.months])
+
+    @property
+    def lockable(self) -> bool:
+        """Everything that is locked at once ties out and has been accepted by the agency."""
+        return self.is_open and not self.waits_for and self.whole.ties_out
 
     @property
     def granted_days(self) -> int:
@@ -104,16 +116,18 @@ class SettlementPage:
         return _part(_("Đã gửi"), self.figures.sent)
 
     @property
+    def whole_total(self) -> dict[str, Any]:
+        """The left side of the arithmetic of all the months settled at once."""
+        return _part(_("Đã gửi"), self.whole.sent)
+
+    def month_parts(self, figures: Figures) -> list[dict[str, Any]]:
+        """The right side of the arithmetic of one month, or of all."""
+        return _parts(figures)
+
+    @property
     def parts(self) -> list[dict[str, Any]]:
         """The right side of the arithmetic; disputes only where there are any."""
-        found = self.figures
-        parts = [
-            _part(_("Đã trả"), found.paid),
-            _part(_("Chưa trả"), found.unpaid),
-            _part(_("Cần truy thu"), found.to_recover),
-            _part(_("Chưa có kết quả"), found.pending),
-        ]
-        return [*parts, _part(_("Tranh chấp, sai số tiền"), found.disputed)] if found.disputed.people else parts
+        return _parts(self.figures)
 
     @property
     def difference(self) -> str:
@@ -159,6 +173,7 @@ def of(session: Session, item: Settlement) -> SettlementPage:
     counts = lines.counts(session, item)
     asked = _asked(counts)
     number_matching = lines.count(session, item, asked.tab, asked.typed) if asked.typed else counts[asked.tab]
+    months, waits_for = _months(session, item)
     return SettlementPage(
         item=item,
         figures=figures,
@@ -173,7 +188,43 @@ def of(session: Session, item: Settlement) -> SettlementPage:
         history=_history(session, item),
         held=holding.count(session, item.id),
         faults=faults.of_settlement(session, item.id),
+        months=months,
+        waits_for=waits_for,
     )
+
+
+def _months(session: Session, item: Settlement) -> tuple[list[tuple[Settlement, Figures]], str]:
+    """The months settled at once with this one, in order, and what they still wait for, in words."""
+    keys = together.all_of(session, item.id)
+    found = arithmetic.figures_of(session, keys)
+    rows = session.scalars(select(Settlement).where(Settlement.id.in_(keys))).all()
+    waits_for = ""
+    if item.state in OPEN:
+        try:
+            together.to_lock(session, [item.id])
+        except together.GroupUnfinished as error:
+            waits_for = error.message
+    ordered = sorted(rows, key=lambda one: (one.period.month, one.id))
+    return [(one, found[one.id]) for one in ordered], waits_for
+
+
+def added(months: Sequence[Figures]) -> Figures:
+    """Figures of several settlements as one."""
+    first, *rest = months
+    for one in rest:
+        first = replace(
+            first,
+            sent=first.sent + one.sent,
+            paid=first.paid + one.paid,
+            unpaid=first.unpaid + one.unpaid,
+            stopped=first.stopped + one.stopped,
+            to_recover=first.to_recover + one.to_recover,
+            pending=first.pending + one.pending,
+            disputed=first.disputed + one.disputed,
+            foreign=first.foreign + one.foreign,
+            problems=(*first.problems, *one.problems),
+        )
+    return first
 
 
 def _asked(counts: dict[str, int]) -> Asked:
@@ -197,6 +248,16 @@ def _history(session: Session, item: Settlement) -> Sequence[StateChange]:
 def due_of(item: Settlement) -> date:
     """The agency's deadline with every granted extension."""
     return deadlines.extended(item.due_on, [one.days for one in item.extensions if one.state == "granted"])
+
+
+def _parts(found: Figures) -> list[dict[str, Any]]:
+    parts = [
+        _part(_("Đã trả"), found.paid),
+        _part(_("Chưa trả"), found.unpaid),
+        _part(_("Cần truy thu"), found.to_recover),
+        _part(_("Chưa có kết quả"), found.pending),
+    ]
+    return [*parts, _part(_("Tranh chấp, sai số tiền"), found.disputed)] if found.disputed.people else parts
 
 
 def _part(label: str, tally: Tally) -> dict[str, Any]:
@@ -224,6 +285,17 @@ def written_in_words(figures: Figures) -> str:
     )
 
 
+def reopen_sentence(page: SettlementPage) -> str:
+    """What the dialog of reopening says will happen, in numbers."""
+    return str(
+        _(
+            "Mở lại quyết toán: %(count)s dòng, %(vnd)s trở về chờ kết quả; sổ tiền ghi bút toán ngược. Phải chốt lại.",
+            count=thousands(page.whole.sent.people),
+            vnd=vnd(page.whole.sent.vnd),
+        )
+    )
+
+
 def lock_sentence(figures: Figures) -> str:
     """What the dialog of the lock says will happen, in numbers."""
     sentences = [_("Ghi %(figures)s.", figures=written_in_words(figures))]
@@ -232,7 +304,7 @@ def lock_sentence(figures: Figures) -> str:
         sentences.append(_("%(count)s người chưa trả được mang tiền sang kỳ sau.", count=thousands(carried)))
     if figures.stopped.people:
         sentences.append(_("%(count)s người dừng chi trả, không mang sang.", count=thousands(figures.stopped.people)))
-    sentences.append(_("Sau khi chốt không sửa được nữa."))
+    sentences.append(_("Sau khi chốt, chỉ lãnh đạo mở lại được, với lý do."))
     return " ".join(map(str, sentences))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from io import BytesIO
 from typing import Any
 
@@ -12,11 +11,9 @@ from flask_appbuilder import expose, has_access
 from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app import clock
 from app.errors import ChitraError, NotFound, RuleBroken, Stale
 from app.extensions import current_actor, db, transaction
 from app.models import DeadlineExtension, Period, Settlement
@@ -27,19 +24,16 @@ from app.screens import result_entry, settlement_page
 from app.screens.actions import reason
 from app.screens.base import ReadOnlyView
 from app.screens.fields import CleanField, Required, WholeNumberField
-from app.screens.filters import SafeFilter
 from app.screens.forms import SafeForm
-from app.screens.paths import ByPath
+from app.screens.settlement_list import FIGURES, InMonth, SettlementInterface
 from app.screens.settlement_page import OPEN
 from app.services import access, extensions
-from app.services.settlements import arithmetic, deciding, holding, lines, locking
-from app.services.settlements.arithmetic import Figures, Tally
+from app.services.settlements import arithmetic, deciding, holding, lines, locking, reopening, together
 from app.services.settlements.saying import DECISIONS
 from app.web.frame import current_month, way_back
-from app.web.words import dmy, month, relative_days, thousands, vnd
+from app.web.words import month, thousands
 
-FIGURES = ("sent", "paid", "unpaid", "recover")
-MAY = ("lock", "decide", "extend", "minutes", "workbook", "let_through", "decline")
+MAY = ("lock", "reopen", "decide", "extend", "minutes", "workbook", "let_through", "decline")
 LONGEST_EXTENSION_REASON = 1000
 MOST_NAMED = 5_000
 """Names printed in one biên bản."""
@@ -67,59 +61,6 @@ class AskedMeanwhile(Stale):
 
 class TooManyLines(RuleBroken):
     """Quyết toán này có %(count)s dòng, tải ngay được nhiều nhất %(most)s. Hãy tải báo cáo DVCT_02 ở Báo cáo thống kê."""
-
-
-class InMonth(SafeFilter):
-    """Of the month that every page obeys."""
-
-    def apply(self, query: Any, value: Any) -> Any:
-        """By the period's first day."""
-        return query.filter(Settlement.period_id.in_(select(Period.id).where(Period.month == value)))
-
-
-class SettlementInterface(ByPath):
-    """Settlements with their figures as they stand now, not only those the lock wrote."""
-
-    def get_values(self, lst: Iterable[Settlement], list_columns: list[str]) -> list[dict[str, Any]]:
-        """Rows of the list; three statements for all that is not locked yet."""
-        rows = list(lst)
-        live = arithmetic.figures_of(db.session(), [row.id for row in rows if row.state != "locked"])
-        stored = [name for name in list_columns if name not in FIGURES]
-        found = zip(rows, super().get_values(rows, stored), strict=True)
-        return [
-            values
-            | _figures_of(row, live.get(row.id))
-            | {"batch.area": _two_lines(row.batch.area, row.agency), "due_on": _due(row)}
-            for row, values in found
-        ]
-
-
-def _figures_of(row: Settlement, live: Figures | None) -> dict[str, Any]:
-    if live is None:
-        tallies = [
-            Tally(row.sent_count, row.sent_vnd),
-            Tally(row.paid_count, row.paid_vnd),
-            Tally(row.unpaid_count, row.unpaid_vnd),
-            Tally(row.recover_count, row.recover_vnd),
-        ]
-    else:
-        tallies = [live.sent, live.paid, live.unpaid, live.to_recover]
-    return {name: _pair(tally) for name, tally in zip(FIGURES, tallies, strict=True)}
-
-
-def _two_lines(first: Any, second: Any, kind: str = "if-any") -> Markup:
-    return Markup('<div>{}<br><span class="{}">{}</span></div>').format(first, kind, second)
-
-
-def _pair(tally: Tally) -> Markup:
-    return _two_lines(_("%(count)s người", count=thousands(tally.people)), vnd(tally.vnd))
-
-
-def _due(row: Settlement) -> Any:
-    due = settlement_page.due_of(row)
-    if row.state not in OPEN:
-        return due
-    return _two_lines(dmy(due), relative_days(due), "due due-late" if due < clock.today() else "due if-any")
 
 
 class ExtensionForm(SafeForm):
@@ -206,12 +147,24 @@ class SettlementView(ReadOnlyView):
         item = self._find(pk)
         with transaction() as session:
             locking.lock(session, item.id, by=current_actor())
-            figures = arithmetic.figures(session, item.id)
+            locked = arithmetic.figures_of(session, together.all_of(session, item.id))
+            figures = settlement_page.added(list(locked.values()))
             written = settlement_page.written_in_words(figures)
             if request.form.get("seen", "") != settlement_page.seen_of(figures):
                 raise FiguresMoved(now=written)
             code = item.packet.code
         flash(_("Đã chốt quyết toán %(code)s: %(figures)s.", code=code, figures=written), "success")
+        return redirect(url_for("SettlementView.show", pk=pk), 303)
+
+    @expose("/reopen/<pk>", methods=["POST"])
+    @has_access
+    def reopen(self, pk: str) -> ResponseReturnValue:
+        """Mở lại quyết toán, with a reason."""
+        item, why = self._find(pk), reason()
+        with transaction() as session:
+            reopening.reopen(session, item.id, by=current_actor(), because=why)
+            code = item.packet.code
+        flash(_("Đã mở lại quyết toán %(code)s. Hãy sửa kết quả rồi chốt lại.", code=code), "success")
         return redirect(url_for("SettlementView.show", pk=pk), 303)
 
     @expose("/let-through/<pk>", methods=["POST"])

@@ -1,13 +1,13 @@
 """A locked settlement may be reopened, and only that: by its move, with nothing else changed in the same statement
 
 Revision ID: 0172
-Revises: 0101
+Revises: 0161
 """
 
 from alembic import op
 
 revision = "0172"
-down_revision = "0101"
+down_revision = "0161"
 branch_labels = None
 depends_on = None
 

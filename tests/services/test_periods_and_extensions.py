@@ -192,4 +192,4 @@ def test_a_message_that_is_gone_is_left_alone(session: Session) -> None:
 
 
 def test_a_message_that_cannot_be_read_is_shown_as_such() -> None:
-    assert heard._what(b"{", 0) == heard.UNREAD
+    assert heard.meaning(b"{", 0) == heard.UNREAD

@@ -356,4 +356,4 @@ def test_a_province_of_126_communes_takes_two_statements_and_a_look_at_the_calen
         workbench.table(session, where, NOVEMBER, by=make.PROVINCE_CLERK)
     finally:
         event.remove(engine, "before_cursor_execute", listen)
-    assert len(counted) <= 2 + 3 * 2
+    assert len(counted) <= 2 + 3 * 3 + 1, "lists, areas; for each cut-off its months, settings and days off"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -26,6 +27,7 @@ class WouldMake:
     total_vnd: int
     blocking: int
     warnings: int
+    month: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,12 @@ def preview(session: Session, request: ListRequest, *, by: Actor) -> Preview:
 
 
 _LISTS = """
-SELECT a.full_name AS area_name, g.name AS agency_name, b.people_count AS people, b.total_vnd,
+SELECT a.full_name AS area_name, g.name AS agency_name, b.people_count AS people, b.total_vnd, p.month,
        (SELECT count(*) FROM batch_findings f WHERE f.batch_id = b.id AND f.severity = 'blocking') AS blocking,
        (SELECT count(*) FROM batch_findings f WHERE f.batch_id = b.id AND f.severity = 'warning') AS warnings
-  FROM payout_batches b JOIN areas a ON a.id = b.area_id LEFT JOIN agencies g ON g.id = b.agency_id
- WHERE b.id = ANY(:ids) ORDER BY a.name_fold, b.seq
+  FROM payout_batches b JOIN areas a ON a.id = b.area_id JOIN periods p ON p.id = b.period_id
+  LEFT JOIN agencies g ON g.id = b.agency_id
+ WHERE b.id = ANY(:ids) ORDER BY p.month, a.name_fold, b.seq
 """
 
 
