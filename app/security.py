@@ -131,6 +131,7 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
         "can_workbook": READERS,
     },
     "ResultEntryView": dict.fromkeys(("can_enter", "can_undo"), frozenset({CLERK, ACCOUNTANT})),
+    "ImportView": dict.fromkeys(("can_list", "can_show", "can_send", "can_apply"), frozenset({CLERK, ACCOUNTANT})),
     "SettlementRecordView": reads(EVERYONE),
     "ExtensionView": reads(EVERYONE)
     | dict.fromkeys(("can_grant", "can_refuse", "can_revoke"), frozenset({SUPERVISOR})),
@@ -181,6 +182,7 @@ MENUS: dict[str, frozenset[Role]] = {
     "Danh mục hành chính": READERS,
     "Quản lý đối tượng": READERS,
     "Hồ sơ đối tượng": READERS,
+    "Nhập từ tệp": frozenset({CLERK, ACCOUNTANT}),
     "Kiểm tra sổ sách": ADMINS | {AUDITOR},
     "Quản lý người dùng": ADMINS | {AUDITOR},
     "Nhật ký người dùng": ADMINS | {AUDITOR},

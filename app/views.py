@@ -16,6 +16,7 @@ from app.screens import (
     books,
     deaths,
     extensions,
+    imports,
     inbox,
     making,
     packets,
@@ -73,6 +74,7 @@ def _registry(appbuilder: Any) -> None:
     ):  # fmt: skip
         appbuilder.add_view_no_menu(under)
     appbuilder.add_view(registry.BeneficiaryView, "Hồ sơ đối tượng", label=_l("Hồ sơ đối tượng"), **people)
+    appbuilder.add_view(imports.ImportView, "Nhập từ tệp", label=_l("Nhập từ tệp"), **people)
 
 
 def _paying(appbuilder: Any) -> None:

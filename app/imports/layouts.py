@@ -39,7 +39,7 @@ METHODS_SHOWN = (N_("Tiền mặt"), N_("Tài khoản ngân hàng"), N_("Ví đi
 PAYEES_SHOWN = (N_("Chính đối tượng"), N_("Người giám hộ"), N_("Người chăm sóc"), N_("Người được ủy quyền"))
 METHODS = {
     "tien mat": "cash", "tm": "cash", "cash": "cash",
-    "tai khoan": "bank", "tai khoan ngan hang": "bank", "ngan hang": "bank", "chuyen khoan": "bank", "ck": "bank",
+    "tk": "bank", "tai khoan": "bank", "tai khoan ngan hang": "bank", "ngan hang": "bank", "chuyen khoan": "bank", "ck": "bank",
     "bank": "bank",
     "vi dien tu": "wallet", "vi": "wallet", "wallet": "wallet",
 }  # fmt: skip

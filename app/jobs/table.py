@@ -10,6 +10,7 @@ from app.agency import adapters
 from app.agency.port import Endpoint
 from app.extensions import transaction
 from app.jobs import recoveries
+from app.jobs.imports import expire_imports
 from app.jobs.reports import expire_exports
 from app.jobs.work import KINDS
 from app.services import extensions, inbox, notices, sending, work
@@ -47,6 +48,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job("forget_attempts", 600, forget_attempts, late_after_s=7200),
         Job("check_books", 600, checking.sweep, late_after_s=900),
         Job("expire_exports", 3600, lambda: expire_exports(settings.home), late_after_s=4 * 3600),
+        Job("expire_imports", 3600, lambda: expire_imports(settings.home), late_after_s=4 * 3600),
     )
 
 

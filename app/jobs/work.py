@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from app.extensions import transaction
 from app.jobs import arrears
+from app.jobs.imports import apply_file, read_file
 from app.jobs.reports import write_report
 from app.rules.actors import Actor
 from app.services import packets
@@ -68,4 +69,6 @@ KINDS: dict[str, Perform] = {
     "send_lists": send_lists,
     "lock_settlements": lock_settlements,
     "report": write_report,
+    "import_read": read_file,
+    "import_apply": apply_file,
 }

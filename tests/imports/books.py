@@ -9,6 +9,7 @@ from datetime import date
 from io import BytesIO
 from typing import Any
 
+import python_calamine
 import xlsxwriter
 import xlwt
 
@@ -131,3 +132,8 @@ def encrypted_ole() -> bytes:
 def csv(rows: Sequence[Sequence[Any]], *, mark: str = ";", charset: str = "utf-8-sig") -> bytes:
     """Rows as text."""
     return "\r\n".join(mark.join(str(cell) for cell in row) for row in rows).encode(charset)
+
+
+def read(data: bytes) -> list[list[Any]]:
+    """The cells of the first sheet."""
+    return python_calamine.CalamineWorkbook.from_filelike(BytesIO(data)).get_sheet_by_index(0).to_python()

@@ -1,0 +1,271 @@
+"""Nhập từ tệp: a file is sent, read, shown with everything odd about it, then applied whole or put away."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from flask import current_app, flash, jsonify, redirect, render_template, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from flask_appbuilder import BaseView, expose, has_access
+from flask_appbuilder.security.decorators import permission_name
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import BadInput, ChitraError, NotFound
+from app.extensions import current_actor, db, transaction
+from app.imports import files, layouts, staging
+from app.imports.kinds import KINDS
+from app.imports.staging import Upload
+from app.models import Area, FileImport, Settlement
+from app.reports import exporting
+from app.rules.actors import Role
+from app.screens import import_page, work
+from app.screens.actions import reason
+from app.screens.import_page import of_results
+from app.services import access
+from app.services.registry import NotAClerk
+from app.services.settlements import deciding, entering
+from app.services.work import start
+from app.web.words import thousands
+
+AT_ONCE_BYTES = 300_000
+"""Larger files are read by the scheduler, with progress on the page."""
+AT_ONCE_ROWS = 5_000
+
+
+class FileMissing(BadInput):
+    """Chưa chọn tệp."""
+
+
+class ImportView(BaseView):
+    """Files sent, each with its preview."""
+
+    route_base = "/imports"
+    default_view = "list"
+
+    @expose("/")
+    @has_access
+    def list(self) -> ResponseReturnValue:
+        """Files of the area, newest first."""
+        statement = select(FileImport).order_by(FileImport.id.desc()).limit(100)
+        answer: str = self.render_template(
+            "chitra/imports/list.html",
+            title=_("Nhập từ tệp"),
+            items=db.session.scalars(statement).all(),
+            words=import_page,
+            may_new=current_actor().has(Role.CLERK),
+        )
+        return answer
+
+    @expose("/new/<kind>", methods=["GET", "POST"])
+    @has_access
+    @permission_name("send")
+    def new(self, kind: str) -> ResponseReturnValue:
+        """A form for a file; what is wrong with it is said on the form."""
+        session = db.session()
+        settlement = self._settlement(session, kind)
+        problem = ""
+        if request.method == "POST":
+            try:
+                return redirect(url_for("ImportView.show", key=self._sent(kind, settlement)), 303)
+            except ChitraError as error:
+                if error.status not in (409, 422):
+                    raise
+                problem = error.message
+        page = self.render_template(
+            "chitra/imports/new.html",
+            title=import_page.name_of(kind),
+            kind=kind,
+            settlement=settlement,
+            problem=problem,
+            sources=entering.FROM,
+            outcomes=import_page.OUTCOMES,
+            lead=import_page.LEADS[kind],
+        )
+        return page, 422 if problem else 200
+
+    def _settlement(self, session: Session, kind: str) -> Settlement | None:
+        """The settlement that results are for, still open and by hand; None for the other kinds."""
+        if kind not in KINDS:
+            raise NotFound
+        if not of_results(kind):
+            if not current_actor().has(Role.CLERK):
+                raise NotAClerk
+            return None
+        written = request.values.get("settlement", "")
+        found = session.get(Settlement, int(written)) if written.isdigit() and len(written) < 18 else None
+        if found is None:
+            raise NotFound
+        if not entering.by_hand(session, found):
+            raise entering.Connected
+        return found
+
+    def _sent(self, kind: str, settlement: Settlement | None) -> int:
+        sent, by = request.files.get("file"), current_actor()
+        if sent is None or not sent.filename:
+            raise FileMissing(field="file")
+        upload = Upload(sent.filename, sent.read())
+        options = _options(kind)
+        with transaction() as session:
+            key = settlement.batch.area.id if settlement is not None else None
+            area = (
+                session.get_one(Area, key)
+                if key
+                else session.scalars(select(Area).where(Area.path == by.area_path)).one()
+            )
+            if settlement is not None:
+                deciding.demand_open(session, settlement.id, by=by)
+            item = staging.accept(
+                session, kind, upload, area=area, by=by, home=_home(), settlement=settlement, options=options
+            )
+            key, later = item.id, len(upload.content) > AT_ONCE_BYTES
+            if later:
+                item.work_item_id = _later(session, "import_read", item, {})
+        if not later:
+            staging.read(key, KINDS, home=_home())
+        return key
+
+    @expose("/template/<kind>")
+    @has_access
+    @permission_name("send")
+    def template(self, kind: str) -> ResponseReturnValue:
+        """The empty workbook of a kind; for a settlement, named after its list."""
+        session = db.session()
+        settlement = self._settlement(session, kind)
+        heading = [str(import_page.HEADINGS[kind])]
+        if settlement is not None:
+            heading.append(f"{settlement.batch.code} · {settlement.batch.area.full_name}")
+        content = files.template(layouts.LAYOUTS[kind], heading, iter(()), home=_home())
+        name = f"mau-{kind}{f'-{settlement.batch.code}' if settlement is not None else ''}.xlsx"
+        return send_file(BytesIO(content), exporting.TYPES["xlsx"], as_attachment=True, download_name=name)
+
+    @expose("/<int:key>")
+    @has_access
+    def show(self, key: int) -> ResponseReturnValue:
+        """The preview, or how far reading is."""
+        item = staging.find(db.session(), key)
+        answer: str = self.render_template(
+            "chitra/imports/show.html", title=import_page.name_of(item.kind), **_shown(item)
+        )
+        return answer
+
+    @expose("/<int:key>/progress")
+    @has_access
+    @permission_name("show")
+    def progress(self, key: int) -> ResponseReturnValue:
+        """The page's body again, when it has moved."""
+        shown = _shown(staging.find(db.session(), key))
+        page = shown["page"]
+        answer: dict[str, Any] = {"stamp": page.stamp, "every_s": page.every_s}
+        if request.args.get("seen") != page.stamp:
+            answer["html"] = render_template("chitra/imports/body.html", **shown)
+        return jsonify(answer)
+
+    @expose("/<int:key>/columns", methods=["POST"])
+    @has_access
+    @permission_name("send")
+    def columns(self, key: int) -> ResponseReturnValue:
+        """Which column is what; then the file is read again."""
+        written = {
+            name.removeprefix("column-"): value for name, value in request.form.items() if name.startswith("column-")
+        }
+        places = {name: int(value) for name, value in written.items() if value.isdigit() and len(value) < 4}
+        row = request.form.get("heading_row", "0")
+        with transaction() as session:
+            number = int(row) if row.isdigit() and len(row) < 8 else 0
+            staging.choose_columns(session, key, places, number, kinds=KINDS, by=current_actor())
+        staging.read(key, KINDS, home=_home())
+        return redirect(url_for("ImportView.show", key=key), 303)
+
+    @expose("/<int:key>/apply", methods=["POST"])
+    @has_access
+    @permission_name("apply")
+    def apply(self, key: int) -> ResponseReturnValue:
+        """Everything the preview says, or nothing."""
+        stamp = request.form.get("seen", "")
+        with transaction() as session:
+            item = staging.find(session, key)
+            settlement_id, later = item.settlement_id, item.row_count > AT_ONCE_ROWS
+            if later:
+                item.work_item_id = _later(session, "import_apply", item, {"stamp": stamp})
+        if later:
+            flash(_("Đang ghi; tiến độ hiện ở trang này."), "info")
+            return redirect(url_for("ImportView.show", key=key), 303)
+        said = staging.apply(key, KINDS, by=current_actor(), stamp=stamp, home=_home())
+        flash(said, "success")
+        if settlement_id is not None:
+            return redirect(url_for("SettlementView.show", pk=settlement_id), 303)
+        return redirect(url_for("ImportView.show", key=key), 303)
+
+    @expose("/<int:key>/discard", methods=["POST"])
+    @has_access
+    @permission_name("apply")
+    def discard(self, key: int) -> ResponseReturnValue:
+        """Put the file away."""
+        with transaction() as session:
+            staging.discard(session, key, home=_home())
+        flash(_("Đã bỏ tệp, chưa có gì được ghi."), "success")
+        return redirect(url_for("ImportView.list"), 303)
+
+    @expose("/<int:key>/findings", methods=["POST"])
+    @has_access
+    @permission_name("send")
+    def findings(self, key: int) -> ResponseReturnValue:
+        """The file as it was sent with a column of findings; that it was taken away is recorded."""
+        session, by = db.session(), current_actor()
+        item = staging.find(session, key)
+        if item.phase != "ready":
+            raise staging.NoLongerOpen
+        content = files.with_findings(session, item, home=_home())
+        name = f"{Path(item.file_name).stem[:60]}-loi.xlsx"
+        with transaction() as opened:
+            access.seen(
+                opened, "import findings", by=by, area_path=item.area_path, entity_id=key, people=item.row_count or 1
+            )
+        return send_file(BytesIO(content), exporting.TYPES["xlsx"], as_attachment=True, download_name=name)
+
+
+def _options(kind: str) -> dict[str, Any]:
+    """What the form chose for results. Raises what would only come up when applying."""
+    if not of_results(kind):
+        return {}
+    before, outcome, why = request.form.get("from_standing", ""), request.form.get("outcome", ""), reason()
+    if before not in entering.FROM or (kind == "codes" and outcome not in deciding.DECIDABLE):
+        raise deciding.UnknownOutcome(field="outcome")
+    if kind == "codes" and before == outcome:
+        raise entering.SameStanding
+    if before != "pending" and not why:
+        raise deciding.ReasonMissing(field="reason")
+    return {"from_standing": before, "reason": why} | ({"outcome": outcome} if kind == "codes" else {})
+
+
+def _later(session: Session, kind: str, item: FileImport, more: dict[str, Any]) -> int:
+    titles = {
+        "import_read": _("Đọc tệp %(name)s", name=item.file_name),
+        "import_apply": _("Ghi tệp %(name)s", name=item.file_name),
+    }
+    params = {"import_id": item.id, "locale": str(get_locale()), **more}
+    started = start(session, kind, params, by=current_actor(), title=str(titles[kind]), once_key=f"{kind}:{item.id}")
+    session.flush()
+    return started.id
+
+
+def _shown(item: FileImport) -> dict[str, Any]:
+    session = db.session()
+    doing = work.asked_for(session, str(item.work_item_id or ""), by=current_actor())
+    return {
+        "item": item,
+        "page": import_page.of(session, item, doing),
+        "words": import_page,
+        "work": doing,
+        "rows": thousands(item.row_count),
+    }
+
+
+def _home() -> Path:
+    home: Path = current_app.config["CHITRA"].home
+    return home
