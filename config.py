@@ -37,6 +37,7 @@ class Settings:
     log_level: str
     workers: int
     trusted_proxies: int
+    paper_font: Path | None = None
 
     @property
     def production(self) -> bool:
@@ -83,6 +84,16 @@ def _number(env: Mapping[str, str], name: str, default: int, *, least: int = 1, 
     return int(text)
 
 
+def _folder(env: Mapping[str, str], name: str) -> Path | None:
+    text = env.get(name, "").strip()
+    if not text:
+        return None
+    folder = Path(text).expanduser().resolve()
+    if not folder.is_dir():
+        raise UnsafeConfiguration(f"{name} must be a folder, not {text!r}")
+    return folder
+
+
 def with_driver(url: str) -> str:
     """`postgres://` and `postgresql://` become `postgresql+psycopg://`."""
     for scheme in ("postgresql://", "postgres://"):
@@ -113,6 +124,7 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
         log_level=env.get("CHITRA_LOG_LEVEL", "INFO").upper(),
         workers=_number(env, "WEB_CONCURRENCY", 2, most=64),
         trusted_proxies=_number(env, "CHITRA_TRUSTED_PROXIES", 0, least=0, most=5),
+        paper_font=_folder(env, "CHITRA_PAPER_FONT"),
     )
     settings.refuse_if_unsafe()
     return settings

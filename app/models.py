@@ -383,6 +383,41 @@ class PaymentSetting(Inherited, Model):
     area: Mapped[Area] = relationship()
 
 
+class PaperSetting(Inherited, Model):
+    """What stands on official papers of an area from a day on; an empty value is inherited or derived."""
+
+    __tablename__ = "paper_settings"
+    __table_args__ = (
+        UniqueConstraint("area_id", "valid_from"),
+        {"comment": "What stands on official papers per area, effective-dated; an empty value is inherited or derived"},
+    )
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True, comment="Surrogate key")
+    area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), nullable=False, comment="Area and below")
+    valid_from: Mapped[date] = mapped_column(
+        Date, nullable=False, comment="In force from this day; the latest row wins"
+    )
+    managing_body: Mapped[str | None] = words(
+        "Body that manages payouts in a province (Sở Y tế, Sở Nội vụ); inherited", nullable=True
+    )
+    superior: Mapped[str | None] = words("Line above the issuer on papers of this area alone", nullable=True)
+    issuer: Mapped[str | None] = words("Who issues papers of this area alone", nullable=True)
+    place: Mapped[str | None] = words("Place in the line of the date, of this area alone", nullable=True)
+    code: Mapped[str | None] = words("Sign of the issuer in the number, of this area alone", nullable=True)
+    maker_title: Mapped[str | None] = words("Title of who made it; inherited", nullable=True)
+    maker_name: Mapped[str | None] = words("Their name, of this area alone", nullable=True)
+    accountant_title: Mapped[str | None] = words("Title of the accountant; inherited", nullable=True)
+    accountant_name: Mapped[str | None] = words("Their name, of this area alone", nullable=True)
+    head_title: Mapped[str | None] = words("Title of the head of the office; inherited", nullable=True)
+    head_name: Mapped[str | None] = words("Their name, of this area alone", nullable=True)
+    agency_title: Mapped[str | None] = words("Title of the agency's representative; inherited", nullable=True)
+    row_version: Mapped[int] = row_version()
+
+    area: Mapped[Area] = relationship()
+
+    def __str__(self) -> str:
+        return self.area.full_name
+
+
 class BenefitType(Model):
     """A kind of benefit (chính sách) with its legal basis."""
 

@@ -79,6 +79,7 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "UserChangeView": reads(ADMINS | {AUDITOR}),
     # --- Settings and areas (app/screens/settings.py, app/screens/areas.py)
     "PaymentSettingView": reads(READERS) | writes(ADMINS),
+    "PaperSettingView": reads(READERS) | writes(ADMINS),
     "AgencyView": reads(READERS) | writes({CENTRAL}),
     "AgencyContractView": reads(READERS) | writes(ADMINS),
     "StandardAmountView": reads(READERS) | writes({CENTRAL}),
@@ -143,7 +144,7 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     # --- Checks of the books (app/screens/books.py)
     "BookView": {"can_list": ADMINS | {AUDITOR}},
     # --- The agency's balance (app/screens/balances.py, app/screens/transfers.py)
-    "BalanceView": reads(READERS),
+    "BalanceView": reads(READERS) | {"can_minutes": READERS},
     "TransferView": reads(READERS)
     | dict.fromkeys(("can_enter", "can_correct"), frozenset({ACCOUNTANT}))
     | dict.fromkeys(("can_approve", "can_refuse"), frozenset({SUPERVISOR})),
@@ -174,6 +175,7 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
 MENUS: dict[str, frozenset[Role]] = {
     "Quản trị hệ thống": READERS,
     "Thiết lập hệ thống": READERS,
+    "Thiết lập văn bản": READERS,
     "Đơn vị chi trả": READERS,
     "Hợp đồng chi trả": READERS,
     "Mức chuẩn": READERS,

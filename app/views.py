@@ -20,6 +20,7 @@ from app.screens import (
     inbox,
     making,
     packets,
+    papers,
     periods,
     recoveries,
     registry,
@@ -53,6 +54,7 @@ def register(appbuilder: Any) -> None:
 def _system(appbuilder: Any) -> None:
     system = {"category": "Quản trị hệ thống", "category_label": _l("Quản trị hệ thống")}
     appbuilder.add_view(settings.PaymentSettingView, "Thiết lập hệ thống", label=_l("Thiết lập hệ thống"), **system)
+    appbuilder.add_view(papers.PaperSettingView, "Thiết lập văn bản", label=_l("Thiết lập văn bản"), **system)
     appbuilder.add_view(settings.AgencyView, "Đơn vị chi trả", label=_l("Đơn vị chi trả"), **system)
     appbuilder.add_view(settings.AgencyContractView, "Hợp đồng chi trả", label=_l("Hợp đồng chi trả"), **system)
     appbuilder.add_view(settings.StandardAmountView, "Mức chuẩn", label=_l("Mức chuẩn trợ giúp xã hội"), **system)

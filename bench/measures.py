@@ -93,11 +93,15 @@ def lock_settlements() -> None:
         locking.lock_many(session, ids, by=ACCOUNTANT)
 
 
-def write_names() -> None:
-    """DVCT_02 of the province and month as a workbook."""
-    with acting_as(ACCOUNTANT):
-        request = Request("DVCT_02", PATH, MONTH, MONTH)
-        exporting.export(request, "xlsx", by=ACCOUNTANT, home=current_app.config["CHITRA"].home)
+def write_report(code: str, form: str) -> Callable[[], None]:
+    """A report of the province and month as a file."""
+
+    def write() -> None:
+        with acting_as(ACCOUNTANT):
+            request = Request(code, PATH, MONTH, MONTH)
+            exporting.export(request, form, by=ACCOUNTANT, home=current_app.config["CHITRA"].home)
+
+    return write
 
 
 def _keys(session: Session, sql: str) -> list[int]:
@@ -112,7 +116,10 @@ STEPS: tuple[Step, ...] = (
     Step("hand_over", hand_over),
     Step("apply_settlements", apply_settlements, 6),
     Step("lock_settlements", lock_settlements, 6),
-    Step("dvct_02_xlsx", write_names, 8, limit_mb=150),
+    Step("dvct_02_xlsx", write_report("DVCT_02", "xlsx"), 8, limit_mb=150),
+    Step("dvct_08_xlsx", write_report("DVCT_08", "xlsx"), 8, limit_mb=150),
+    Step("dvct_10_xlsx", write_report("DVCT_10", "xlsx"), 8, limit_mb=150),
+    Step("dvct_08_pdf", write_report("DVCT_08", "pdf"), 30, limit_mb=250),
 )
 """In the order of the month."""
 

@@ -40,3 +40,13 @@ def transferred(session: Session, amount_vnd: int = 1_000_000, **changes: Any) -
     found = transfers.approve(session, entered(session, amount_vnd, **changes).id, by=make.PROVINCE_SUPERVISOR)
     session.commit()
     return found
+
+
+def corrected(session: Session, first: AgencyTransfer, right_vnd: int) -> AgencyTransfer:
+    """The right amount of a document, approved; committed."""
+    row = transfers.correct(
+        session, first.id, right_vnd, month=make.NOVEMBER, by=make.PROVINCE_ACCOUNTANT, because="Gõ nhầm"
+    )
+    found = transfers.approve(session, row.id, by=make.PROVINCE_SUPERVISOR)
+    session.commit()
+    return found

@@ -37,7 +37,7 @@ REPORT = Report(
     columns=(
         Column("agency", N_("Đơn vị chi trả"), "agency", width=30),
         Column("month", N_("Kỳ"), "month", width=10),
-        Column("area_code", N_("Mã địa bàn"), width=10),
+        Column("area_code", N_("Mã địa bàn"), "code", width=10),
         Column("area_name", N_("Địa bàn"), width=24),
         *TALLY_COLUMNS,
     ),

@@ -23,7 +23,7 @@ REPORT = Report(
     columns=(
         Column("method", N_("Hình thức chi trả"), "method", width=24),
         Column("month", N_("Kỳ"), "month", width=10),
-        Column("area_code", N_("Mã địa bàn"), width=10),
+        Column("area_code", N_("Mã địa bàn"), "code", width=10),
         Column("area_name", N_("Địa bàn"), width=24),
         *TALLY_COLUMNS,
     ),

@@ -21,13 +21,13 @@ REPORT = Report(
     description=N_("Danh sách đã duyệt để chi trả và ký nhận: trợ cấp, truy lĩnh, mang sang, khấu trừ, tổng cộng."),
     columns=(
         Column("no", N_("STT"), "number", width=7),
-        Column("beneficiary_code", N_("Mã đối tượng"), width=13),
+        Column("beneficiary_code", N_("Mã đối tượng"), "code", width=13),
         Column("full_name", N_("Họ tên"), width=24),
-        Column("birth", N_("Ngày sinh"), width=11),
+        Column("birth", N_("Ngày sinh"), "code", width=11),
         Column("hamlet", N_("Thôn, tổ dân phố"), width=16),
         Column("payee_name", N_("Người nhận"), width=24),
         Column("method", N_("Hình thức chi trả"), "method", width=14),
-        Column("account_no", N_("Số tài khoản"), width=16),
+        Column("account_no", N_("Số tài khoản"), "code", width=16),
         Column("benefit_vnd", N_("Trợ cấp"), "money", total=True, width=13),
         Column("arrears_vnd", N_("Truy lĩnh"), "money", total=True, width=13),
         Column("carried_vnd", N_("Mang sang"), "money", total=True, width=13),
@@ -44,4 +44,5 @@ REPORT = Report(
     filters=frozenset({"agency", "kind", "batch", "method"}),
     personal=True,
     words_of="total_vnd",
+    paper_kind="DS",
 )

@@ -16,7 +16,7 @@ REPORT = Report(
     ),
     columns=(
         Column("agency", N_("Đơn vị chi trả"), width=28),
-        Column("area_code", N_("Mã địa bàn"), width=10),
+        Column("area_code", N_("Mã địa bàn"), "code", width=10),
         Column("area_name", N_("Địa bàn"), width=22),
         Column("opening_vnd", N_("Số dư đầu kỳ"), "money", total=True, width=16),
         Column("payable_vnd", N_("Phải chi trong kỳ"), "money", total=True, width=16),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from flask_babel import gettext
+from flask_babel import force_locale, gettext
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,13 +20,14 @@ from app.errors import BadInput
 from app.extensions import db
 from app.models import Agency, Area, PayoutBatch
 from app.reports import asking, csv_file, workbook
+from app.reports import sheet as sheets
 from app.reports.catalogue import find
 from app.reports.shape import Column, Report, Request, Row, Totals
 from app.reports.sheet import Sheet
 from app.reports.words import KINDS, METHODS, OUTCOMES, WORDS, worded
 from app.rules import dates, money
 from app.rules.actors import Actor
-from app.services import access
+from app.services import access, papers
 
 AT_ONCE = 5_000
 """Reports of more rows are written by the scheduler, with progress on the screen."""
@@ -35,16 +36,25 @@ KEPT = timedelta(days=7)
 FOLDER = "exports"
 """Below the data folder; its files are served only to who asked."""
 
-FORMS: dict[str, Callable[..., int]] = {"xlsx": workbook.write, "csv": csv_file.write}
+
+def _paper(path: Path, sheet: Sheet, rows: Iterable[Row], *, progress: sheets.Progress) -> int:
+    """The libraries that draw take 40 MB, which only who writes a paper pays."""
+    from app.reports import pdf_file
+
+    return pdf_file.write(path, sheet, rows, progress=progress)
+
+
+FORMS: dict[str, Callable[..., int]] = {"xlsx": workbook.write, "csv": csv_file.write, "pdf": _paper}
 TYPES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "csv": "text/csv; charset=utf-8",
+    "pdf": "application/pdf",
 }
 Progress = Callable[[int, int], None]
 
 
 class FormUnknown(BadInput):
-    """Chỉ tải được tệp XLSX hoặc CSV."""
+    """Chỉ tải được tệp XLSX, CSV hoặc PDF."""
 
 
 class TotalsDisagree(Exception):
@@ -72,7 +82,7 @@ def export(request: Request, form: str, *, by: Actor, home: Path, progress: Prog
     folder = home / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{uuid4().hex}.{form}"
-    with snapshot() as session:
+    with snapshot() as session, _language(form):
         totals = report.totals(session, request)
         summed = _Summing(report, report.rows(session, request))
         told = progress or (lambda _done, _total: None)
@@ -88,6 +98,11 @@ def export(request: Request, form: str, *, by: Actor, home: Path, progress: Prog
             raise TotalsDisagree(f"{report.code}: {count} rows {summed.sums}, SQL says {totals}")
     told(count, totals.rows)
     return Export(path, f"{_file_name(report, request)}.{form}", count)
+
+
+def _language(form: str) -> AbstractContextManager[Any]:
+    """An official paper is in Vietnamese whatever the language of the page (NĐ 30/2020)."""
+    return force_locale("vi") if form == "pdf" else nullcontext()
 
 
 def record(session: Session, request: Request, *, by: Actor, people: int) -> None:
@@ -160,7 +175,19 @@ def _sheet(session: Session, report: Report, request: Request, totals: Totals, *
         columns=report.columns,
         titles=[gettext(column.title) for column in report.columns],
         totals=sums,
+        paper=papers.of(session, request.area_path, clock.today()),
+        number=f"{report.paper_kind}-",
+        closing=closing(report, totals),
     )
+
+
+def closing(report: Report, totals: Totals) -> list[str]:
+    """The sum of the paper in words."""
+    column = report.spelled
+    if column is None:
+        return []
+    words = money.in_words(totals.sums[column.key])
+    return [_("%(what)s (bằng chữ): %(words)s.", what=gettext(column.title), words=words)]
 
 
 def heading(session: Session, report: Report, request: Request, totals: Totals, *, by: Actor) -> list[str]:

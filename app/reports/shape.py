@@ -14,7 +14,12 @@ from sqlalchemy.orm import Session
 
 from app.rules.actors import bounds_of
 
-Kind = Literal["text", "number", "money", "date", "month", "agency", "method", "outcome", "reason", "kind", "section"]
+Kind = Literal[
+    "text", "code", "number", "money", "date", "month", "agency", "method", "outcome", "reason", "kind", "section"
+]
+UNBROKEN: frozenset[Kind] = frozenset({"code", "date", "month"})
+"""Kinds of columns whose cells stay in one line on paper."""
+
 NUMERIC: frozenset[Kind] = frozenset({"number", "money"})
 """Kinds of columns written as numbers."""
 
@@ -133,6 +138,7 @@ class Report:
     `personal`: it names people, so whoever sees it or takes it away is recorded. `drill`: the report behind a row, asked
     by `drill_by` (name in an address -> SQL column); a cell of `drill_outcomes` (column -> outcome) leads to some of it.
     `words_of`: the column whose total is written out in words on paper; the last sum of money where it says nothing.
+    `paper_kind`: kind of paper in its number, "Số: ……/BC-UBND".
     """
 
     code: str
@@ -147,6 +153,7 @@ class Report:
     drill_by: Mapping[str, str] = field(default_factory=dict)
     drill_outcomes: Mapping[str, str] = field(default_factory=dict)
     words_of: str = ""
+    paper_kind: str = "BC"
 
     def rows(self, session: Session, request: Request) -> Iterator[Row]:
         """Every row, streamed through a cursor on the server."""

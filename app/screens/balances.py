@@ -5,19 +5,23 @@ from __future__ import annotations
 from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose, has_access
+from flask_babel import force_locale
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.errors import NotFound
 from app.extensions import current_actor, db
 from app.models import Agency, AgencyTransfer, Area, Period
+from app.reports import minutes as reconciliation
 from app.rules import dates
 from app.screens.base import RemoteChoices
 from app.screens.batch_page import KIND_WORDS
 from app.screens.lookups import AREAS
+from app.screens.papers import as_pdf
 from app.screens.transfers import KIND_WORDS as TRANSFER_WORDS
-from app.services import balances
+from app.services import balances, papers
 from app.services.balances import Balance
 from app.web.frame import current_month
 
@@ -84,6 +88,33 @@ class BalanceView(RemoteChoices):
             may_enter=self.appbuilder.sm.has_access("can_enter", "TransferView"),
             list_url=url_for("BalanceView.list"),
         )
+        return answer
+
+    @expose("/<int:agency>/<code>/minutes")
+    @has_access
+    def minutes(self, agency: int, code: str) -> ResponseReturnValue:
+        """Biên bản đối chiếu of the month, in Vietnamese whatever the language of the page; `form=pdf` as a file."""
+        session, month = db.session(), current_month()
+        area, payer = area_asked(session, code), agency_asked(session, agency)
+        one = account(session, area, payer)
+        paper = papers.of(session, area.path, clock.today())
+        with force_locale("vi"):
+            wanted = reconciliation.of_account(
+                one,
+                month=month,
+                issuer=paper.issuer,
+                transfers=_transfers(session, area, payer, month),
+                lists=balances.lists(session, area.path, payer.id, month),
+            )
+            if request.args.get("form") == "pdf":
+                return as_pdf(wanted, paper, f"BBDC_{payer.code}_{area.code}_{month:%Y%m}")
+            answer: str = self.render_template(
+                "chitra/minutes.html",
+                minutes=wanted,
+                paper=paper,
+                back=url_for("BalanceView.show", agency=agency, code=code),
+                pdf=url_for("BalanceView.minutes", agency=agency, code=code, form="pdf"),
+            )
         return answer
 
 

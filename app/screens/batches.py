@@ -25,7 +25,7 @@ from app.screens.actions import action, reason
 from app.screens.base import ReadOnlyView, SafeInterface
 from app.screens.filters import SafeFilter
 from app.screens.registry import METHOD_WORDS
-from app.services import access, packets
+from app.services import access, packets, papers
 from app.services.batches import approval, browsing, checks, comparing, lines, making, versions
 from app.services.batches.browsing import Wanted
 from app.web.frame import current_month, way_back
@@ -200,7 +200,7 @@ class BatchView(ReadOnlyView):
                 lines=found,
                 kinds=batch_page.KIND_WORDS,
                 methods=METHOD_WORDS,
-                today=clock.today(),
+                paper=papers.of(session, item.area_path, clock.today()),
                 who=persons.named(session, [item.made_by, item.locked_by]),
             )
         _record(item, "batch_print", len(found.rows))

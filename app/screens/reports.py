@@ -16,6 +16,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.errors import NotFound, RuleBroken
 from app.extensions import current_actor, db, transaction
 from app.models import WorkItem
@@ -24,6 +25,7 @@ from app.reports.shape import Request
 from app.screens import report_page, work
 from app.screens.base import RemoteChoices
 from app.screens.lookups import AREAS
+from app.services import papers
 from app.services.work import AlreadyStarted, start
 from app.web.words import thousands
 
@@ -98,6 +100,8 @@ class ReportView(RemoteChoices):
                 title=report.code,
                 page=page,
                 lines=exporting.heading(still, report, asked, totals, by=by),
+                paper=papers.of(still, asked.area_path, clock.today()),
+                closing=exporting.closing(report, totals),
                 back=url_for("ReportView.show", code=code, **report_page.asked_of_address()),
             )
         _record(asked, totals.rows)

@@ -8,7 +8,6 @@ from typing import Any
 from flask import current_app, flash, redirect, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose, has_access
-from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
@@ -20,7 +19,7 @@ from app.models import DeadlineExtension, Period, Settlement
 from app.reports import exporting
 from app.reports.shape import Request
 from app.rules import deadlines
-from app.screens import result_entry, settlement_page
+from app.screens import result_entry, settlement_minutes, settlement_page
 from app.screens.actions import reason
 from app.screens.base import ReadOnlyView
 from app.screens.fields import CleanField, Required, WholeNumberField
@@ -35,8 +34,6 @@ from app.web.words import month, thousands
 
 MAY = ("lock", "reopen", "decide", "extend", "minutes", "workbook", "let_through", "decline")
 LONGEST_EXTENSION_REASON = 1000
-MOST_NAMED = 5_000
-"""Names printed in one biên bản."""
 
 
 class FiguresMoved(Stale):
@@ -271,19 +268,9 @@ class SettlementView(ReadOnlyView):
     def minutes(self, pk: str) -> ResponseReturnValue:
         """Biên bản on A4, in Vietnamese whatever the language of the page (NĐ 30/2020)."""
         item = self._find(pk)
-        session = db.session()
-        named = {tab: lines.page(session, item, tab, size=MOST_NAMED) for tab in ("unpaid", "recover")}
-        with force_locale("vi"):
-            answer: str = self.render_template(
-                "chitra/settlements/minutes.html",
-                title=_("Biên bản quyết toán"),
-                item=item,
-                figures=arithmetic.figures(session, item.id),
-                named=named,
-                words=settlement_page,
-            )
+        named = settlement_minutes.named(db.session(), item)
         _record_view("settlement_minutes", item, sum(map(len, named.values())))
-        return answer
+        return settlement_minutes.answer(db.session(), item, named, self.render_template)
 
     @expose("/workbook/<pk>", methods=["POST"])
     @has_access

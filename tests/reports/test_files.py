@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from pypdf import PdfReader
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,8 +23,9 @@ from app.extensions import acting_as
 from app.models import AccessLog, PayoutBatch
 from app.reports import csv_file, exporting, workbook
 from app.reports.catalogue import REPORTS
-from app.reports.shape import Column, Request, Row
+from app.reports.shape import Column, Request, Row, Totals
 from app.reports.sheet import Sheet
+from app.rules import money
 from app.rules.actors import Actor
 from app.services import transitions
 from app.services.batches import approval
@@ -61,6 +64,16 @@ def export(
 def cells_of(path: Path) -> list[list[Any]]:
     """Every row of the first sheet."""
     return CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python(skip_empty_area=False)
+
+
+def text_of(path: Path) -> str:
+    """Everything a PDF says, page after page."""
+    return "\n".join(page.extract_text() for page in PdfReader(path).pages)
+
+
+def contains(found: list[int], wanted: list[int]) -> bool:
+    """The wanted numbers stand next to each other."""
+    return any(found[start : start + len(wanted)] == wanted for start in range(len(found)))
 
 
 def table_of(path: Path, code: str) -> tuple[list[list[Any]], list[Any]]:
@@ -164,25 +177,41 @@ def test_csv_begins_with_a_byte_order_mark_and_runs_nothing(tmp_path: Path) -> N
 # --- Reports as files ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", list(REPORTS))
-@pytest.mark.parametrize("form", ["xlsx", "csv"])
-def test_totals_read_from_the_file_are_those_of_sql(
-    session: Session, everything: PayoutBatch, tmp_path: Path, code: str, form: str
+@pytest.mark.parametrize("form", ["xlsx", "csv", "pdf"])
+def test_totals_read_from_the_file_of_every_report_are_those_of_sql(
+    session: Session, everything: PayoutBatch, tmp_path: Path, form: str
 ) -> None:
-    report = REPORTS[code]
-    totals = report.totals(session, asked(code))
-    made = export(asked(code), tmp_path, form)
-    assert made.row_count == totals.rows > 0
-    if form == "xlsx":
-        rows, last = table_of(made.path, code)
-    else:
-        with made.path.open(encoding="utf-8-sig", newline="") as file:
-            _head, *rows, last = csv.reader(file)
-    rows = [row for row in rows if not str(row[0]).startswith("Cộng")]
-    for number, column in enumerate(report.columns):
-        if column.total:
-            assert sum(int(row[number]) for row in rows) == int(last[number]) == totals.sums[column.key]
-    assert last[0] == "Tổng cộng"
+    for code, report in REPORTS.items():
+        totals = report.totals(session, asked(code))
+        made = export(asked(code), tmp_path, form)
+        assert made.row_count == totals.rows > 0, code
+        if form == "pdf":
+            check_paper(made.path, code, totals)
+            continue
+        if form == "xlsx":
+            rows, last = table_of(made.path, code)
+        else:
+            with made.path.open(encoding="utf-8-sig", newline="") as file:
+                _head, *rows, last = csv.reader(file)
+        rows = [row for row in rows if not str(row[0]).startswith("Cộng")]
+        for number, column in enumerate(report.columns):
+            if column.total:
+                summed = sum(int(row[number]) for row in rows)
+                assert summed == int(last[number]) == totals.sums[column.key], (code, column.key)
+        assert last[0] == "Tổng cộng"
+
+
+def check_paper(path: Path, code: str, totals: Totals) -> None:
+    """The sums below the table of a PDF, and one of them in words, are those of SQL."""
+    report, text = REPORTS[code], text_of(path)
+    parts = text[: text.rindex("(bằng chữ)")].split("Tổng cộng")
+    last = next(part for part in reversed(parts) if re.search("[0-9]", part))
+    found = [int(number.replace(".", "")) for number in re.findall(r"-?[0-9][0-9.]*", last)]
+    wanted = [totals.sums[column.key] for column in report.columns if column.total]
+    assert contains(found, wanted), (code, last)
+    assert report.spelled is not None
+    words = money.in_words(totals.sums[report.spelled.key])
+    assert words in " ".join(text.split()), code
 
 
 def test_a_name_that_looks_like_a_formula_stays_a_name(session: Session, settled: PayoutBatch, tmp_path: Path) -> None:

@@ -326,6 +326,15 @@ def test_the_same_long_report_is_not_written_twice_at_once(
 
 
 @pytest.mark.usefixtures("long")
+def test_a_long_paper_is_written_in_the_background(session: Session, signed_in: SignedIn, settled: PayoutBatch) -> None:
+    client = signed_in()
+    key = parse_qs(urlsplit(export(client, "/reports/DVCT_08/export", "pdf").location).query)["work"][0]
+    do_work(session)
+    with client.get(f"/work/{key}/file") as file:
+        assert file.mimetype == "application/pdf" and file.data.startswith(b"%PDF-")
+
+
+@pytest.mark.usefixtures("long")
 def test_nobody_else_sees_the_work_or_its_file(session: Session, signed_in: SignedIn, settled: PayoutBatch) -> None:
     key = parse_qs(urlsplit(export(signed_in(), "/reports/DVCT_02/export").location).query)["work"][0]
     do_work(session)

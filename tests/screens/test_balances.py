@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date
 from html import unescape
+from io import BytesIO
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from pypdf import PdfReader
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -163,3 +165,55 @@ def test_an_agencys_user_enters_neither(session: Session, signed_in: SignedIn) -
     client = signed_in(Role.AGENCY_USER)
     for address in ("/balances/", "/transfers/list/"):
         assert client.get(address).status_code in (302, 303, 403)
+
+
+# --- Papers --------------------------------------------------------------------------------------------------------
+
+
+def paper_of(answer: Any) -> str:
+    """The text of a PDF taken away."""
+    assert answer.status_code == 200 and answer.mimetype == "application/pdf", answer.data[:200]
+    return " ".join(" ".join(page.extract_text() for page in PdfReader(BytesIO(answer.data)).pages).split())
+
+
+def test_minutes_of_an_account_are_printed_and_taken_away(session: Session, signed_in: SignedIn) -> None:
+    batch = stages.settled(session, "paid", "unpaid", people=2)
+    desk.transferred(session, batch.total_vnd, treasury_ref="KB-77")
+    address = f"/balances/{make.agency(session).id}/{make.COMMUNE}/minutes"
+    session.rollback()
+    client = signed_in(Role.ACCOUNTANT)
+    page = plain(client.get(address))
+    for said in ("BIÊN BẢN ĐỐI CHIẾU", "ỦY BAN NHÂN DÂN", "KB-77", "Năm trăm bốn mươi nghìn đồng", "26/10/2026"):
+        assert said in page, said
+    assert "KB-77" in paper_of(client.get(f"{address}?form=pdf"))
+
+
+def test_an_account_without_a_row_has_no_minutes(session: Session, signed_in: SignedIn) -> None:
+    agency = make.agency(session).id
+    session.commit()
+    client = signed_in(Role.CLERK)
+    assert client.get(f"/balances/{agency}/{make.COMMUNE}/minutes").status_code == 404
+
+
+def test_minutes_of_a_settlement_are_taken_away_as_a_file(session: Session, signed_in: SignedIn) -> None:
+    key = stages.reported(session, "paid", "unpaid", people=2).id
+    session.rollback()
+    client = signed_in(Role.CLERK)
+    assert "Phụ lục 1" in paper_of(client.get(f"/settlements/minutes/{key}?form=pdf"))
+    assert f"/settlements/minutes/{key}?form=pdf" in plain(client.get(f"/settlements/minutes/{key}"))
+
+
+def test_an_administrator_sets_what_stands_on_papers_and_a_clerk_does_not(
+    session: Session, signed_in: SignedIn
+) -> None:
+    area = make.area(session).id
+    batch_id = make.locked_list(session)
+    session.commit()
+    filled = {"area": str(area), "valid_from": "01/01/2026", "head_title": "CHỦ TỊCH", "head_name": "Lê Văn Chủ"}
+    clerk, administrator = signed_in(Role.CLERK), signed_in(Role.PROVINCE_ADMIN, area="01")
+    assert clerk.post("/paper-settings/add", data=filled).status_code in (302, 303, 403)
+    assert "Lê Văn Chủ" not in plain(clerk.get("/paper-settings/list/"))
+    assert administrator.post("/paper-settings/add", data=filled).status_code == 303
+    page = plain(clerk.get(f"/lists/print/{batch_id}"))
+    assert "CHỦ TỊCH" in page and "Lê Văn Chủ" in page
+    assert "/reports/DVCT_08?" in page and "batch=CT-202611-00004-M" in page
