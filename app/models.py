@@ -46,6 +46,7 @@ from app.rules.states import (
     PERIOD,
     RECOVERY,
     SETTLEMENT,
+    SUSPENSION,
     TRANSFER,
 )
 
@@ -1016,6 +1017,46 @@ class ArrearsProposalLine(Scoped, Model):
     entitlement: Mapped[Entitlement] = relationship(
         primaryjoin="foreign(ArrearsProposalLine.entitlement_id) == Entitlement.id", viewonly=True
     )
+
+
+class Suspension(Scoped, Model):
+    """Tạm dừng chi trả: proposed after three unpaid periods, decided by another, ended by a decision too."""
+
+    __tablename__ = "suspensions"
+    __table_args__ = (
+        one_of("state", SUSPENSION.states),
+        Index("ix_suspensions_area_path_id", "area_path", "id"),
+        Index(
+            "uq_suspensions_open",
+            "beneficiary_id",
+            unique=True,
+            postgresql_where=text("state IN ('proposed', 'suspended', 'resuming')"),
+        ),
+        {"comment": "Suspensions of people unpaid for three periods; at most one of a person is open"},
+    )
+    id: Mapped[int] = key()
+    beneficiary_id: Mapped[int] = mapped_column(ForeignKey("beneficiaries.id"), nullable=False, comment="Who")
+    state: Mapped[str] = state(SUSPENSION)
+    unpaid_periods: Mapped[int] = mapped_column(SmallInteger, nullable=False, comment="Unpaid periods in a row then")
+    reason: Mapped[str] = words("Why it was proposed")
+    proposed_by: Mapped[str] = words("User name of who proposed it")
+    proposed_at: Mapped[datetime] = instant("When", now=True)
+    from_month: Mapped[date | None] = mapped_column(Date, comment="First month not listed; set by the decision")
+    decided_by: Mapped[str | None] = words("Who decided", nullable=True)
+    decided_at: Mapped[datetime | None] = instant("When decided")
+    decision_note: Mapped[str | None] = words("Reason of the decision", nullable=True)
+    resume_reason: Mapped[str | None] = words("Why it should end", nullable=True)
+    resume_asked_by: Mapped[str | None] = words("User name of who asked for its end", nullable=True)
+    with_arrears: Mapped[bool] = mapped_column(
+        Boolean, nullable=False, server_default=text("false"), comment="The months missed become arrears at its end"
+    )
+    resumed_at: Mapped[datetime | None] = instant("When it ended")
+    proposal_id: Mapped[int | None] = mapped_column(BigInteger, comment="The proposal of arrears made at its end")
+
+    beneficiary: Mapped[Beneficiary] = relationship()
+
+    def __str__(self) -> str:
+        return str(self.beneficiary)
 
 
 class BatchFinding(Scoped, Model):

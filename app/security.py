@@ -99,6 +99,9 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "ArrearsProposalView": reads(READERS)
     | dict.fromkeys(("can_approve", "can_reject", "can_revoke"), frozenset({SUPERVISOR}))
     | {"can_withdraw": frozenset({CLERK}), "can_workbook": READERS},
+    "SuspensionView": reads(READERS)
+    | dict.fromkeys(("can_propose", "can_ask_resume"), frozenset({CLERK}))
+    | dict.fromkeys(("can_suspend", "can_refuse", "can_resume", "can_keep"), frozenset({SUPERVISOR})),
     "ArrearsLineView": reads(READERS) | dict.fromkeys(("exclude", "restore"), frozenset({CLERK, SUPERVISOR})),
     "MakeArrearsView": dict.fromkeys(("can_form", "can_hand", "can_list"), frozenset({CLERK})),
     # --- Workbench, lists, packets, periods (app/screens/workbench.py, batches.py, making.py, packets.py, periods.py)
@@ -192,6 +195,7 @@ MENUS: dict[str, frozenset[Role]] = {
     "Quản lý dòng NS và chi trả": READERS,
     "Chi trả trợ cấp xã hội": READERS,
     "Truy lĩnh": READERS,
+    "Tạm dừng chi trả": READERS,
     "Danh sách cắt chết": READERS,
     "Gói tin": EVERYONE,
     "Chốt kỳ chi trả": READERS,

@@ -30,6 +30,7 @@ from app.screens import (
     settings,
     settlement_records,
     settlements,
+    suspensions,
     transfers,
     users,
     work,
@@ -86,6 +87,7 @@ def _paying(appbuilder: Any) -> None:
     appbuilder.add_view_no_menu(arrears.ArrearsLineView)
     appbuilder.add_view(arrears.ArrearsProposalView, "Truy lĩnh", label=_l("Truy lĩnh"), **paying)
     appbuilder.add_view_no_menu(arrears_making.MakeArrearsView)
+    appbuilder.add_view(suspensions.SuspensionView, "Tạm dừng chi trả", label=_l("Tạm dừng chi trả"), **paying)
     appbuilder.add_view(deaths.DeathView, "Danh sách cắt chết", label=_l("Danh sách cắt chết"), **paying)
 
 

@@ -13,6 +13,7 @@ from app.rules.machines import moves as _moves
 from app.rules.machines import names as _set
 from app.rules.states_of_arrears import ARREARS as ARREARS
 from app.rules.states_of_extensions import EXTENSION as EXTENSION
+from app.rules.states_of_suspensions import SUSPENSION as SUSPENSION
 
 _CLERK, _ACCOUNTANT, _SUPERVISOR = Role.CLERK, Role.ACCOUNTANT, Role.SUPERVISOR
 _AGENCY = frozenset({Role.AGENCY})
@@ -411,7 +412,7 @@ RECOVERY = Machine(
 )
 
 MACHINES: dict[str, Machine] = {
-    m.name: m for m in (BATCH, PACKET, SETTLEMENT, EXTENSION, PERIOD, TRANSFER, RECOVERY, ARREARS)
+    m.name: m for m in (BATCH, PACKET, SETTLEMENT, EXTENSION, PERIOD, TRANSFER, RECOVERY, ARREARS, SUSPENSION)
 }
 
 LINE_RESULTS: dict[str, str] = {

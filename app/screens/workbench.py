@@ -36,7 +36,7 @@ from app.web.words import dmy, tag, thousands
 
 WHO_WORDS: dict[Role, Any] = {Role.AGENCY: _l("Bưu điện")}
 
-OWN_PAGES = ("books", "rise", "streak", "stuck")
+OWN_PAGES = ("suspension", "streak_long", "books", "rise", "streak", "stuck")
 """Kinds of trouble that are no places; each has a page of its own."""
 
 SORTS: dict[str, Callable[[AreaMonth], Any]] = {
@@ -173,6 +173,7 @@ class Home(IndexView):
             area=area,
             people=people,
             many=attention.SUSPEND_AFTER,
+            may_propose=current_actor().has(Role.CLERK),
             reason_words=reason_words,
         )
         if people:

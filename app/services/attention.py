@@ -124,9 +124,21 @@ KINDS: tuple[Kind, ...] = (
         "ArrearsProposalView.list",
     ),
     Kind(
+        "suspension",
+        N_("Đề nghị tạm dừng hoặc cho hưởng lại chờ quyết định"),
+        N_("Lãnh đạo quyết định; người đang tạm dừng không có trong danh sách."),
+        "SuspensionView.list",
+    ),
+    Kind(
         "streak",
         N_("Người chưa nhận tiền từ hai kỳ liên tiếp trở lên"),
         N_("Liên hệ gia đình; ba kỳ liên tiếp là căn cứ để xem xét tạm dừng."),
+        "Home.streaks",
+    ),
+    Kind(
+        "streak_long",
+        N_("Người chưa nhận tiền ba kỳ liên tiếp: xem xét đề nghị tạm dừng"),
+        N_("Mở trang người chưa nhận, liên hệ lần cuối rồi đề nghị tạm dừng nếu có căn cứ."),
         "Home.streaks",
     ),
 )
@@ -265,6 +277,17 @@ _STREAKS = """
 """
 
 
+_THIRD = (
+    "w.entitlement_id = u.entitlement_id AND w.result = 'unpaid' AND w.period_id ="
+    " (SELECT id FROM periods WHERE month = (p.month - interval '2 months')::date)"
+)
+"""The same was unpaid in the period before those two."""
+
+_SUSPENSIONS = """
+SELECT count(*) FROM suspensions WHERE state IN ('proposed', 'resuming') AND area_path >= :low AND area_path < :high
+"""
+
+
 def items(session: Session, path: str, month: date) -> list[Item]:
     """What needs a person in the area and below, of any month still open; unpaid streaks as of `month`."""
     facts = {**_facts(path), "untied": _untied(session, path)}
@@ -274,7 +297,9 @@ def items(session: Session, path: str, month: date) -> list[Item]:
     found["books"] = (int(session.execute(text(_BOOKS), _bounds(path)).scalar_one()), 0, None)
     uncounted = None if path == ROOT_PATH else noticing.uncounted(session, path)
     found["rise"] = (uncounted.lists if uncounted else 0, 0, None)
-    found["streak"] = (_streaks_count(session, path, month), 0, None)
+    found["suspension"] = (int(session.execute(text(_SUSPENSIONS), _bounds(path)).scalar_one()), 0, None)
+    twice, longer = _streaks_count(session, path, month)
+    found["streak"], found["streak_long"] = (twice, 0, None), (longer, 0, None)
     return [Item(kind, *found[kind.name]) for kind in KINDS if found[kind.name][0]]
 
 
@@ -336,6 +361,7 @@ class Streak:
     periods: int
     total_vnd: int
     reason: str | None
+    suspension: int | None
 
 
 def unpaid_streaks(session: Session, path: str, month: date, *, limit: int = 500) -> list[Streak]:
@@ -343,10 +369,10 @@ def unpaid_streaks(session: Session, path: str, month: date, *, limit: int = 500
     rows = session.execute(
         text(
             "SELECT u.beneficiary_id, u.beneficiary_code AS code, u.full_name, u.birth, u.hamlet, a.full_name AS area_name,"
-            " u.total_vnd, u.result_reason AS reason, CASE WHEN EXISTS (SELECT 1 FROM payout_lines w"
-            "   WHERE w.entitlement_id = u.entitlement_id AND w.result = 'unpaid' AND w.period_id ="
-            "     (SELECT id FROM periods WHERE month = (p.month - interval '2 months')::date))"
-            f" THEN {SUSPEND_AFTER} ELSE 2 END AS periods"
+            f" u.total_vnd, u.result_reason AS reason, CASE WHEN EXISTS (SELECT 1 FROM payout_lines w WHERE {_THIRD})"
+            f" THEN {SUSPEND_AFTER} ELSE 2 END AS periods,"
+            " (SELECT max(x.id) FROM suspensions x WHERE x.beneficiary_id = u.beneficiary_id"
+            "   AND x.state IN ('proposed', 'suspended', 'resuming')) AS suspension"
             + _STREAKS.replace(" WHERE u.result", "  JOIN areas a ON a.path = u.area_path\n WHERE u.result", 1)
             + " ORDER BY periods DESC, a.name_fold, u.hamlet, u.name_fold, u.id LIMIT :limit"
         ),
@@ -355,9 +381,15 @@ def unpaid_streaks(session: Session, path: str, month: date, *, limit: int = 500
     return [Streak(**row._mapping) for row in rows]
 
 
-def _streaks_count(session: Session, path: str, month: date) -> int:
-    counted = text(f"SELECT count(DISTINCT u.beneficiary_id) {_STREAKS}")
-    return int(session.execute(counted, {**_bounds(path), **_months(month)}).scalar_one())
+def _streaks_count(session: Session, path: str, month: date) -> tuple[int, int]:
+    """People unpaid for two periods or more; of them, those unpaid for three who are still active."""
+    counted = text(
+        "SELECT count(DISTINCT u.beneficiary_id) AS twice, count(DISTINCT u.beneficiary_id) FILTER (WHERE EXISTS ("
+        f"  SELECT 1 FROM payout_lines w WHERE {_THIRD}) AND EXISTS (SELECT 1 FROM beneficiaries b"
+        f"   WHERE b.id = u.beneficiary_id AND b.status = 'active')) AS longer {_STREAKS}"
+    )
+    row = session.execute(counted, {**_bounds(path), **_months(month)}).one()
+    return row.twice, row.longer
 
 
 @dataclass(frozen=True, slots=True)

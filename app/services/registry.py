@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import inspect, select, text
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import BadInput, NotAllowed
-from app.models import Area, Beneficiary, BenefitRate, Entitlement, Payee, PaymentMethod
+from app.models import Area, Beneficiary, BenefitRate, Entitlement, Payee, PaymentMethod, Suspension
 from app.rules import dates, identity, names
 from app.rules.actors import Actor, Role
 from app.rules.problems import UnreadableError
@@ -43,6 +44,10 @@ class EndsBeforeItStarts(BadInput):
     """Ngày kết thúc không thể trước ngày bắt đầu."""
 
 
+class SuspensionNeedsDecision(BadInput):
+    """Tạm dừng và hưởng lại phải có đề nghị và quyết định, ở trang Tạm dừng chi trả."""
+
+
 class NoCoefficient(BadInput):
     """Nhóm này chưa có hệ số theo quy định vào ngày bắt đầu; hãy nhập hệ số theo quyết định."""
 
@@ -66,6 +71,7 @@ def save_beneficiary(session: Session, row: Beneficiary, *, by: Actor) -> list[s
     row.id_number = cleaned("id_number", identity.parse_id, row.id_number) if row.id_number else None
     row.phone = cleaned("phone", identity.parse_phone, row.phone) if row.phone else None
     _check_life(row)
+    _check_suspension(session, row)
     row.changed_at = clock.now()
     if row.code is None:
         _give_code(session, row)
@@ -147,6 +153,23 @@ def _check_life(row: Beneficiary) -> None:
         raise DateOfTheLiving(field="died_on")
     if row.status == "dead" and (row.died_on is None or not birth.earliest <= row.died_on <= today):
         raise DeathNeedsDate(field="died_on")
+
+
+def _check_suspension(session: Session, row: Beneficiary) -> None:
+    """Suspending is decided by another person; a decision in force is ended by a decision, or by death."""
+    changed: Any = inspect(row).attrs.status.history
+    before = changed.deleted[0] if changed.deleted else None
+    if not changed.added or row.status == before:
+        return
+    if row.status == "suspended":
+        raise SuspensionNeedsDecision(field="status")
+    if before == "suspended" and row.status != "dead":
+        open_one = select(Suspension.id).where(
+            Suspension.beneficiary_id == row.id, Suspension.state.in_(("suspended", "resuming"))
+        )
+        with session.no_autoflush:
+            if session.scalars(open_one).first() is not None:
+                raise SuspensionNeedsDecision(field="status")
 
 
 def _give_code(session: Session, row: Beneficiary) -> None:

@@ -43,6 +43,13 @@ SELECT entitlement_id, standard_vnd, benefit_vnd FROM chosen
                        WHEN 'social_pension' THEN pension_vnd > assistance_vnd ELSE true END
 """
 
+# A month missed by a suspension and proposed as arrears is not paid by a list of that month as well.
+_PROPOSED = """
+DELETE FROM make_benefit m USING arrears_proposal_lines x
+ WHERE x.entitlement_id = m.entitlement_id AND x.for_month = :month AND x.live
+   AND x.of_line_id IS NULL AND x.owed_vnd IS NOT NULL
+"""
+
 # Money of earlier lists: unpaid lines nobody carries yet, and arrears due; months settled at once carry nothing among
 # themselves. It also goes to people whose entitlement has ended; it waits for people who are suspended or have moved away
 # and are not yet received.
@@ -115,7 +122,7 @@ def compute(session: Session, low: str, high: str, *, month: date, last: date, p
     }
     for name in ("make_line", "make_owed", "make_benefit"):
         session.execute(text(f"DROP TABLE IF EXISTS {name}"))
-    for statement in (_BENEFITS, _OWED):
+    for statement in (_BENEFITS, _PROPOSED, _OWED):
         session.execute(text(statement), facts)
     session.execute(text("SET LOCAL default_statistics_target = 10"))  # 3.000 rows tell enough
     for name in ("make_benefit", "make_owed"):

@@ -56,6 +56,14 @@ CHECKS: tuple[Check, ...] = (
         " WHERE y.valid_to < l.month",
     ),
     Check(
+        "suspended",
+        "blocking",
+        N_("Đối tượng đã bị tạm dừng sau khi lập danh sách"),
+        N_("Lập lại danh sách, hoặc đưa người này ra khỏi danh sách."),
+        "SELECT l.batch_id, l.id, l.area_path, '{}'::jsonb FROM check_line l"
+        "  JOIN beneficiaries b ON b.id = l.beneficiary_id AND b.status = 'suspended'",
+    ),
+    Check(
         "zero_amount",
         "blocking",
         N_("Số tiền bằng 0"),
