@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import data, screens
-from bench.measures import PROOFS, STEPS, Step
+from bench import books, data, screens
+from bench.measures import CHECK_BOOKS, PROOFS, STEPS, Step
 from bench.server import Bench, running
 
 RUNS = 3
@@ -24,12 +24,18 @@ Figures = dict[str, Any]
 def main() -> None:
     """Measure everything asked for; figures over their limit are reported like the others."""
     options = _options()
-    wanted = set(options.only.split(",")) if options.only else {step.name for step in STEPS} | {LIST_SCREENS}
+    wanted = (
+        set(options.only.split(",")) if options.only else {step.name for step in (*STEPS, CHECK_BOOKS)} | {LIST_SCREENS}
+    )
     figures: dict[str, Figures] = {}
     with running() as bench:
         figures |= _month(bench, wanted, options.lines)
+        if wanted & {LIST_SCREENS, CHECK_BOOKS.name}:
+            _past(bench, options.rows)
         if LIST_SCREENS in wanted:
-            figures |= _lists(bench, options.rows)
+            figures |= screens.measure(bench, "past", options.rows)
+        if CHECK_BOOKS.name in wanted:
+            figures[CHECK_BOOKS.name] = _books(bench, options.rows)
     _print(figures)
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(figures, indent=2) + "\n")
@@ -97,13 +103,28 @@ def _prove(bench: Bench, step: Step, lines: int) -> None:
         raise SystemExit(f"{step.name} dealt with {row and row[0]} lines of {lines}: its figure would mean nothing")
 
 
-def _lists(bench: Bench, rows: int) -> dict[str, Figures]:
-    """Every list screen at its first, last reachable and a searched page, signed in, over HTTP."""
+def _past(bench: Bench, rows: int) -> None:
+    """Ten settled months with `rows` lines in all."""
     months = 10
-    bench.create("lists")
-    with bench.admin("lists") as admin:
+    bench.create("past")
+    with bench.admin("past") as admin:
         data.fill(admin, lines=rows // months, months=months, settled=True)
-    return screens.measure(bench, "lists", rows)
+
+
+def _books(bench: Bench, rows: int) -> Figures:
+    """Every check of the books over `rows` lines, the last month still with the agency."""
+    bench.copy("past", "run")
+    with bench.admin("run") as admin:
+        books.write(admin)
+    found = [_run(bench, CHECK_BOOKS) for _ in range(RUNS)]
+    return {
+        "seconds": round(statistics.median(run["seconds"] for run in found), 3),
+        "peak_mb": round(statistics.median(run["peak_mb"] for run in found), 1),
+        "limit_seconds": CHECK_BOOKS.limit_seconds,
+        "limit_mb": None,
+        "n": rows,
+        "runs": [round(run["seconds"], 3) for run in found],
+    }
 
 
 def _say(name: str, found: Figures) -> None:

@@ -18,6 +18,7 @@ from app.reports.shape import Request
 from app.rules.actors import SYSTEM, Actor, Role
 from app.services import composing, inbox, packets, sending
 from app.services.batches import approval, making
+from app.services.books import checking
 from app.services.settlements import locking
 from bench import agency
 from bench.data import MONTH, PATH, PROVINCE
@@ -104,6 +105,13 @@ def write_report(code: str, form: str) -> Callable[[], None]:
     return write
 
 
+def check_books() -> None:
+    """`flask check-books`: everything that must hold of all lines there are."""
+    with transaction() as session:
+        found = checking.check(session)
+    assert not found, found
+
+
 def _keys(session: Session, sql: str) -> list[int]:
     return list(session.execute(text(f"{sql} ORDER BY id"), {"month": MONTH}).scalars())
 
@@ -123,6 +131,9 @@ STEPS: tuple[Step, ...] = (
 )
 """In the order of the month."""
 
+CHECK_BOOKS = Step("check_books", check_books, 2)
+"""Measured over many settled months; no step of the month."""
+
 PROOFS: dict[str, str] = {
     "make_lists": f"SELECT sum(line_count) FROM payout_batches WHERE {OF_THE_MONTH}",
     "lock_lists": f"SELECT sum(line_count) FROM payout_batches WHERE state = 'locked' AND {OF_THE_MONTH}",
@@ -137,4 +148,4 @@ PROOFS: dict[str, str] = {
 
 def find(name: str) -> Step:
     """The step called `name`."""
-    return next(step for step in STEPS if step.name == name)
+    return next(step for step in (*STEPS, CHECK_BOOKS) if step.name == name)
