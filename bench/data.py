@@ -228,5 +228,6 @@ def _past_month(admin: psycopg.Connection[Any], turn: int, month: date, *, befor
     for statement in (_PAST_BATCHES, _PAST_LINES, _PAST_TOTALS):
         admin.execute(statement, facts)
     if before is not None:
+        admin.execute("ANALYZE payout_lines")  # or the join below is planned for an empty table
         admin.execute(_PAST_CARRIED, facts)
     return int(row[0])
