@@ -1793,6 +1793,7 @@ class MoneyMovement(Scoped, Model):
         one_of("to_bucket", BUCKETS),
         CheckConstraint("amount_vnd > 0 AND from_bucket <> to_bucket", name="amount_vnd"),
         Index("ix_money_movements_line_id", "line_id"),
+        Index("ix_money_movements_to_recover", "line_id", postgresql_where=text("to_bucket = 'to_recover'")),
         Index(
             "ix_money_movements_afterwards",
             "line_id",

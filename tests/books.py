@@ -12,6 +12,7 @@ from app.agency.port import OutcomeUnknown
 from app.models import AreaPeriod
 from app.services import extensions, packets, periods, sending
 from app.services.batches import approval
+from app.services.recoveries import opening, returning
 from app.services.settlements import deciding, locking
 from tests import factories as make
 from tests import office
@@ -57,7 +58,22 @@ def _november_begins(session: Session) -> None:
     settlement = office.settlement_of(session, second)
     asked = extensions.ask(session, settlement.id, days=15, reason="Mưa lũ", asked_by="Bưu điện", by=make.CLERK)
     extensions.grant(session, asked.id, by=make.SUPERVISOR)
+    _money_comes_back(session)
     _pension_in_doubt(session)
+
+
+def _money_comes_back(session: Session) -> None:
+    """Part of what the settlement says must come back is brought back; of a paid line, a part is asked back by hand."""
+    recovery_id = session.execute(text("SELECT id FROM recoveries")).scalar_one()
+    returning.pay_cash(session, recovery_id, 100_000, reference="PT-1", by=make.ACCOUNTANT)
+    paid = (
+        session.execute(text("SELECT beneficiary_id FROM payout_lines WHERE result = 'paid' ORDER BY id"))
+        .scalars()
+        .first()
+    )
+    wanted = opening.Proposal(paid, make.OCTOBER, make.OCTOBER, "Trả nhầm", amount_vnd=50_000)
+    proposed = opening.propose(session, wanted, by=make.CLERK)
+    opening.approve(session, proposed.id, by=make.SUPERVISOR)
 
 
 def _pension_in_doubt(session: Session) -> None:

@@ -1,13 +1,14 @@
 """What the checks of the books read of every line there is, as views that are read at once or not at all
 
 Revision ID: 0131
-Revises: 0130
+Revises: 0150
 """
 
 from alembic import op
+from sqlalchemy import text
 
 revision = "0131"
-down_revision = "0130"
+down_revision = "0150"
 branch_labels = None
 depends_on = None
 
@@ -49,6 +50,9 @@ SELECT entitlement_id, period_id FROM payout_lines WHERE live AND {SEES_ALL}
 
 
 def upgrade():
+    op.create_index(
+        "ix_money_movements_to_recover", "money_movements", ["line_id"], postgresql_where=text("to_bucket = 'to_recover'")
+    )
     for name, sql in VIEWS.items():
         op.execute(f"CREATE VIEW {name} AS {sql}")
         op.execute(f"GRANT SELECT ON {name} TO {APP_ROLE}")
@@ -57,3 +61,4 @@ def upgrade():
 def downgrade():
     for name in VIEWS:
         op.execute(f"DROP VIEW {name}")
+    op.drop_index("ix_money_movements_to_recover", table_name="money_movements")

@@ -199,10 +199,6 @@ def _handed_over_twice(here: pytest.MonkeyPatch) -> None:
     here.setattr(answering, "accept", again)
 
 
-def _recovery_forgotten(here: pytest.MonkeyPatch) -> None:
-    here.setattr(locking, "_RECOVERIES", text("SELECT CAST(:ids AS bigint[]), CAST(:now AS timestamptz)"))
-
-
 def _message_lost(here: pytest.MonkeyPatch) -> None:
     here.setattr(inbox, "_apply", lambda _session, _row: ("applied", None))
 
@@ -321,7 +317,7 @@ BUGS: tuple[Bug, ...] = (
         (*TO_BE_PAID, ("post", {"what": "reject", "reason": "Sai"}), *HEAR),
     ),
     Bug("money handed over twice", "paid", _handed_over_twice, TO_THE_LOCK[:3]),
-    Bug("a recovery never opened", "paid", _recovery_forgotten, TO_THE_LOCK),
+    Bug("a recovery never opened", "paid", _nothing_done(locking.opening, "by_settlement"), TO_THE_LOCK),
     Bug("a message called applied that was not", "received", _message_lost, TO_BE_PAID),
     Bug("a move without its audit", "approved", _audit_forgotten, SEND),
     Bug(

@@ -19,8 +19,6 @@ from app.services import transitions
 from app.services.batches import approval, checks, lines, making
 from tests import factories as make
 
-pytestmark = pytest.mark.usefixtures("checked_books")
-
 
 @pytest.fixture(autouse=True)
 def mid_november() -> Any:

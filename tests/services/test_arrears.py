@@ -144,6 +144,7 @@ def test_what_is_approved_enters_the_next_list_exactly_once(session: Session) ->
     assert (row.state, row.decided_by, row.decision_note) == ("approved", make.SUPERVISOR.username, "Đúng")
     with pytest.raises(proposing.NothingOwed):
         propose(session, to_month=AUGUST)
+    session.rollback()
 
 
 def amounts(session: Session, batch_id: int) -> dict[int, int]:
@@ -233,7 +234,7 @@ def test_a_coefficient_of_the_law_rises_with_the_law_and_one_of_its_own_stays(se
         ({"status": "stopped"}, {}, "paid", "stopped"),
         ({}, {"status": "ended"}, "paid", "stopped"),
         ({}, {}, "unpaid_stopped", "stopped"),
-        ({}, {}, "to_recover", "to_recover"),
+        pytest.param({}, {}, "to_recover", "to_recover", marks=pytest.mark.wrong_books("recovery_opened")),
     ],
 )
 def test_what_does_not_apply_is_held_out_with_the_reason(
@@ -446,6 +447,7 @@ def test_a_request_that_cannot_be_computed_says_why(
 ) -> None:
     with pytest.raises(error):
         propose(session, **changes)
+    session.rollback()
 
 
 def test_large_computations_are_told_from_small_ones(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -489,6 +491,7 @@ def test_an_amount_by_hand_for_a_listed_month_is_not_computed_again(session: Ses
     session.execute(text("UPDATE arrears SET for_month = :month"), {"month": AUGUST})
     with pytest.raises(proposing.NothingOwed):
         propose(session)
+    session.rollback()
 
 
 @pytest.mark.parametrize(

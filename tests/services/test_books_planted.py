@@ -74,6 +74,14 @@ PLANTS: dict[str, tuple[str, ...]] = {
                                   f" FROM payout_lines WHERE id = {PAID}",),
     "recovered_at_most": ("INSERT INTO money_movements (line_id, area_path, from_bucket, to_bucket, amount_vnd, actor)"
                           " SELECT line_id, area_path, 'to_recover', 'recovered', amount_vnd + 1, 'x' FROM recoveries",),
+    "proposed_arrears_once": ("INSERT INTO arrears_proposals (area_id, area_path, cause, state, from_month, to_month, due_month,"
+                              " reason, made_by) SELECT id, path, 'manual', 'approved', '2026-08-01', '2026-08-01', '2026-11-01',"
+                              " 'x', 'x' FROM areas WHERE code = '00004'",
+                              "INSERT INTO state_changes (machine, entity_id, area_path, move, to_state, actor)"
+                              " SELECT 'arrears', id, area_path, 'create', 'approved', 'x' FROM arrears_proposals",
+                              "INSERT INTO arrears_proposal_lines (proposal_id, area_path, entitlement_id, beneficiary_id,"
+                              " for_month, was_vnd, amount_vnd) SELECT q.id, q.area_path, e.id, e.beneficiary_id, q.from_month,"
+                              " 0, 1000 FROM arrears_proposals q, entitlements e"),
     "paid_stays_paid": ("INSERT INTO money_movements (line_id, area_path, from_bucket, to_bucket, amount_vnd, actor, reason)"
                         f" SELECT id, area_path, 'paid', 'stopped', total_vnd, 'x', ' ' FROM payout_lines WHERE id = {PAID}",),
     "guards_in_place": ("ALTER TABLE payout_lines DISABLE TRIGGER refuse_frozen_update",

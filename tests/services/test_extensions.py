@@ -21,8 +21,6 @@ from app.services.settlements import deciding, locking
 from tests import factories as make
 from tests import office
 
-pytestmark = pytest.mark.usefixtures("checked_books")
-
 OTHER_SUPERVISOR = make.actor(Role.SUPERVISOR, "xa.lanhdao2")
 
 

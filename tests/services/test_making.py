@@ -18,8 +18,6 @@ from app.services.batches import lines as batch_lines
 from app.services.batches.making import ListRequest
 from tests import factories as make
 
-pytestmark = pytest.mark.usefixtures("checked_books")
-
 NOVEMBER = make.NOVEMBER
 
 

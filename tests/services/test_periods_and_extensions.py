@@ -22,8 +22,6 @@ from app.services.settlements import heard
 from tests import factories as make
 from tests import office, stages
 
-pytestmark = pytest.mark.usefixtures("checked_books")
-
 
 @pytest.fixture(autouse=True)
 def mid_november() -> Iterator[None]:

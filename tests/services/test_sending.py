@@ -19,8 +19,6 @@ from tests import factories as make
 from tests import office
 from tests.office import ScriptedAgency
 
-pytestmark = pytest.mark.usefixtures("checked_books")
-
 
 @pytest.fixture(autouse=True)
 def mid_november() -> Any:

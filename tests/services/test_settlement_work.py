@@ -30,8 +30,6 @@ from tests import office
 from tests.accounts import people
 from tests.office import ScriptedAgency
 
-pytestmark = pytest.mark.usefixtures("checked_books")
-
 
 @pytest.fixture(autouse=True)
 def mid_november() -> Iterator[None]:

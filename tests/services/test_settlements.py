@@ -26,8 +26,6 @@ from app.services.settlements.arithmetic import Figures, Tally
 from tests import factories as make
 from tests import office
 
-pytestmark = pytest.mark.usefixtures("checked_books")
-
 AMOUNT = 540_000
 
 

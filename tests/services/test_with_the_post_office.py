@@ -30,8 +30,6 @@ from app.services.settlements import arithmetic, locking
 from tests import factories as make
 from tests import office
 
-pytestmark = pytest.mark.usefixtures("checked_books")
-
 HANG_S = 1.5
 
 

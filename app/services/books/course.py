@@ -118,7 +118,8 @@ SELECT b.id, b.area_path FROM payout_batches b LEFT JOIN live_packets p ON p.bat
         """
 SELECT p.id, p.area_path FROM live_packets p JOIN payout_batches b ON b.id = p.batch_id
  WHERE (p.line_count, p.people_count, p.total_vnd, p.lines_sha256, p.area_path, p.agency_id) IS DISTINCT FROM
-       (b.line_count, b.people_count, b.total_vnd, b.lines_sha256, b.area_path, b.agency_id) OR p.version > b.version
+       (b.line_count, b.people_count, b.total_vnd, b.lines_sha256, b.area_path,
+        coalesce(b.agency_id, (SELECT id FROM agencies WHERE kind = 'office'))) OR p.version > b.version
 """,
     ),
     Check(
@@ -208,9 +209,9 @@ SELECT settlement_id AS id, min(area_path) AS area_path FROM deadline_extensions
         N_("Tin đã trả lời nhận được thì được ghi nhận, hoặc có lý do vì sao không; không tin nào bị bỏ quên."),
         f"""
 SELECT id, {ROOT} AS area_path FROM inbox
- WHERE (outcome IS NULL) <> (applied_at IS NULL) OR (outcome IN ('ignored', 'failed') AND coalesce(note, '') = '')
+ WHERE (outcome IS NULL) <> (applied_at IS NULL) OR (outcome IN ('ignored', 'failed', 'held') AND coalesce(note, '') = '')
     OR (outcome IS NULL AND attempts > 0 AND lease_until < clock_timestamp() - interval '1 hour')
-    OR (outcome IN ('ignored', 'failed') AND EXISTS (SELECT 1 FROM settlement_entries e WHERE e.inbox_id = inbox.id))
+    OR (outcome IN ('ignored', 'failed', 'held') AND EXISTS (SELECT 1 FROM settlement_entries e WHERE e.inbox_id = inbox.id))
 """,
     ),
 )

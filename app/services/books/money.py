@@ -2,7 +2,8 @@
 
 A line's money is compared list by list: how many lines, how many đồng, and a mark, the XOR of a hash of every line's key
 and amount. Two sides with the same three hold the same amounts for the same lines, so that a million lines are compared
-by one pass over each table and no join. A list that differs is named, and its lines are few enough to look at.
+by one pass over each table and no join; a movement and the one that takes it back cancel each other. A list that differs
+is named, and its lines are few enough to look at.
 """
 
 from __future__ import annotations
@@ -104,7 +105,8 @@ SELECT s.id, s.area_path FROM settlements s WHERE s.id IN (
                         sum(CASE from_bucket WHEN 'with_agency' THEN lines ELSE -lines END) AS lines,
                         sum(CASE from_bucket WHEN 'with_agency' THEN vnd ELSE -vnd END) AS vnd, bit_xor(mark) AS mark
                    FROM moved WHERE settlement_id IS NOT NULL AND 'with_agency' IN (from_bucket, to_bucket)
-                  GROUP BY 1, 2 HAVING sum(CASE from_bucket WHEN 'with_agency' THEN lines ELSE -lines END) <> 0) journal
+                  GROUP BY 1, 2 HAVING sum(CASE from_bucket WHEN 'with_agency' THEN lines ELSE -lines END) <> 0
+                      OR bit_xor(mark) <> 0) journal
         ON journal.settlement_id = ours.settlement_id AND journal.bucket = ours.bucket
      WHERE (ours.lines, ours.vnd, ours.mark) IS DISTINCT FROM (journal.lines, journal.vnd, journal.mark))
 """,
@@ -237,6 +239,19 @@ SELECT b.id, b.area_path FROM payout_batches b
 """,
     ),
     Check(
+        "proposed_arrears_once",
+        "P1",
+        "arrears_proposals",
+        N_("Mỗi dòng của đề nghị truy lĩnh đã duyệt có đúng một khoản truy lĩnh bằng chính nó."),
+        """
+SELECT q.id, q.area_path FROM arrears_proposals q JOIN arrears_proposal_lines x ON x.proposal_id = q.id
+  LEFT JOIN arrears r ON r.proposal_line_id = x.id
+ WHERE (q.state = 'approved' AND x.live AND r.id IS NULL)
+    OR (r.entitlement_id, r.for_month, r.amount_vnd) <> (x.entitlement_id, x.for_month, x.amount_vnd)
+ GROUP BY q.id
+""",
+    ),
+    Check(
         "recovery_opened",
         "P2",
         "payout_batches",
@@ -277,9 +292,11 @@ SELECT l.id, l.area_path
         "P2",
         "money_movements",
         N_("Tiền đã trả không bao giờ thành chưa trả mà không có lý do."),
+        # into `to_recover` it moves for a recovery, which `to_recover_in_the_journal` demands
         """
 SELECT id, area_path FROM money_movements
- WHERE from_bucket NOT IN ('owed', 'with_agency') AND from_bucket = 'paid' AND coalesce(trim(reason), '') = ''
+ WHERE from_bucket NOT IN ('owed', 'with_agency') AND from_bucket = 'paid' AND to_bucket <> 'to_recover'
+   AND coalesce(trim(reason), '') = ''
 """,
     ),
 )
