@@ -1,14 +1,14 @@
 """What the checks of the books read of every line there is, as views that are read at once or not at all
 
 Revision ID: 0131
-Revises: 0150
+Revises: 0162
 """
 
 from alembic import op
 from sqlalchemy import text
 
 revision = "0131"
-down_revision = "0150"
+down_revision = "0162"
 branch_labels = None
 depends_on = None
 

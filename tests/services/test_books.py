@@ -31,6 +31,11 @@ def mid_november() -> Any:
 
 
 @pytest.fixture
+def checked_books() -> None:
+    """Here books are broken, and checked, by the tests themselves."""
+
+
+@pytest.fixture
 def wrong_list(session: Session) -> int:
     """A list that says it has one person more than it has; committed."""
     batch_id = make.made_list(session, people=2)
