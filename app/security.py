@@ -171,6 +171,7 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     | dict.fromkeys(("can_post", "can_enter", "can_withdraw"), frozenset({CLERK}))
     | dict.fromkeys(("can_approve", "can_reject", "can_revoke"), frozenset({SUPERVISOR})),
     "ReportsApi": {"can_get": READERS},
+    "WorkApi": {"can_get": READERS},
     "ApiDescription": {"can_get": EVERYONE},
 }
 """View or API class name -> permission -> roles that hold it."""

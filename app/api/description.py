@@ -11,7 +11,7 @@ from flask_appbuilder.security.decorators import permission_name
 
 from app.api import asking
 from app.api.resource import Answers
-from app.api.schemas import PROBLEM
+from app.api.schemas import PROBLEM, WORK
 
 REASON: dict[str, Any] = {
     "type": "object",
@@ -48,6 +48,7 @@ class ApiDescription(Answers, OpenApi):
         spec = self._create_api_spec("v1")
         spec.components.schema("Problem", PROBLEM)
         spec.components.schema("Reason", REASON)
+        spec.components.schema("Work", WORK)
         refused = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         spec.components.response("Problem", {"description": "Refused", "content": refused})
         for api in current_app.extensions["appbuilder"].baseviews:

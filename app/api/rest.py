@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 from app.api import reading
 from app.api.reading import ANY_REASON, REASON, Member
 from app.api.resource import Resource
+from app.api.work import work_members
 from app.errors import NotFound, RuleBroken
 from app.extensions import current_actor, transaction
 from app.models import BATCH_KINDS, Area, Packet, PayoutBatch
 from app.screens.interface import SafeInterface
 from app.services import packets
-from app.services.batches import approval, making
+from app.services.batches import approval, making, previewing
 
 
 class NothingSent(RuleBroken):
@@ -87,6 +88,12 @@ class PayoutBatchesApi(Resource):
                       enum: [monthly, social_pension, funeral, supplementary]
                       default: monthly
           responses:
+            202:
+              description: Too many people to wait for; GET /api/v1/work/<id> says how far it is
+              content:
+                application/json:
+                  schema:
+                    $ref: '#/components/schemas/Work'
             201:
               description: The lists made, and the areas left out with the reason of each
               content:
@@ -114,6 +121,9 @@ class PayoutBatchesApi(Resource):
             if area_id is None:
                 raise NotFound
             request = making.ListRequest(area_id, values["month"], values.get("kind", "monthly"))
+            if previewing.size_of(session, request).big:
+                item = previewing.start_making(session, request, by=current_actor())
+                return self.response(202, **work_members(item))
             made = making.make_lists(session, request, by=current_actor())
         left_out = [{"area": name, "detail": why.message} for name, why in made.left_out]
         return self.response(201, ids=made.batch_ids, left_out=left_out)

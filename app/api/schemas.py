@@ -30,6 +30,20 @@ PROBLEM: dict[str, Any] = {
 }
 """The body of every refusal (RFC 9457), for the description of the API."""
 
+WORK: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "work": {"type": "integer"},
+        "title": {"type": "string"},
+        "phase": {"type": "string", "enum": ["queued", "running", "done", "failed"]},
+        "done": {"type": "integer"},
+        "total": {"type": "integer"},
+        "message": {"type": "string", "nullable": True},
+        "result": {"type": "object", "nullable": True},
+    },
+}
+"""Long work, for the description of the API."""
+
 
 class KeyedConverter(Model2SchemaConverter):
     """Flask-AppBuilder's, which knows no foreign keys with marshmallow-sqlalchemy 1.x and stops the program at start.

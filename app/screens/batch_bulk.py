@@ -18,12 +18,10 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.extensions import current_actor, transaction
 from app.models import PayoutBatch, WorkItem
-from app.rules import dates
 from app.screens import batch_moves
 from app.screens.batch_page import SOON_S
 from app.services import packets, work
 from app.services.batches import approval
-from app.services.batches.making import ListRequest
 from app.web.words import thousands
 
 MANY_LISTS = 20
@@ -58,24 +56,6 @@ def send(chosen: Sequence[PayoutBatch]) -> ResponseReturnValue:
             packets.queue(session, batch_id, by=current_actor())
 
     return _together(chosen, queue, _l("Đang gửi %(lists)s danh sách: %(figures)s."))
-
-
-def start_making(session: Session, request: ListRequest, area_name: str) -> None:
-    """Let the scheduler make the lists of a big area; the same request is not started twice."""
-    month = f"{request.month:%Y-%m}"
-    work.start(
-        session,
-        "make_lists",
-        {
-            "area_id": request.area_id,
-            "month": request.month.isoformat(),
-            "kind": request.kind,
-            "together": request.together,
-        },
-        by=current_actor(),
-        title=str(_("Lập danh sách kỳ %(month)s, %(area)s", month=dates.format_month(request.month), area=area_name)),
-        once_key=f"make_lists:{request.area_id}:{month}:{request.kind}",
-    )
 
 
 def _later(kind: str, chosen: Sequence[PayoutBatch], title: str) -> ResponseReturnValue:

@@ -73,10 +73,10 @@ class MakeListsView(RemoteChoices):
         form = MakeForm()
         if not form.validate():
             return self._page(form, None, "")
-        wanted, area_name = _request_of(form), form.area.data.full_name if form.area.data else ""
+        wanted = _request_of(form)
         with transaction() as session:
             if previewing.size_of(session, wanted).big:
-                batch_bulk.start_making(session, wanted, area_name)
+                previewing.start_making(session, wanted, by=current_actor())
                 return redirect(url_for("MakeListsView.form", month=dates.format_month(wanted.month)), 303)
             made = making.make_lists(session, wanted, by=current_actor())
             answer = _made(session, made)

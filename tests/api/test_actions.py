@@ -6,12 +6,15 @@ from datetime import date
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.jobs import running
 from app.rules.actors import Role
+from app.services.batches import previewing
 from tests import factories as make
 from tests import office, stages
 from tests.accounts import people
@@ -329,3 +332,23 @@ def test_an_action_is_never_a_link(program: Program, role: Role, address: str, a
         answer = program(role).open(f"{address}1/{action}", method=method)
         assert problem_of(answer, 405)
         assert "POST" in answer.headers["Allow"]
+
+
+def test_a_big_area_is_made_in_the_background_and_its_progress_can_be_read(
+    app: Flask, program: Program, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make.agency(session)
+    make.entitled(session)
+    session.commit()
+    monkeypatch.setattr(previewing, "MANY_PEOPLE", 0)
+    clerk, other = program(Role.CLERK), program(Role.SUPERVISOR)
+    asked = {"area_code": make.COMMUNE, "month": "11/2026"}
+    answer = clerk.post(LISTS, json=asked)
+    assert answer.status_code == 202 and answer.json["phase"] == "queued"
+    assert problem_of(clerk.post(LISTS, json=asked), 409)
+    address = f"/api/v1/work/{answer.json['work']}"
+    running.once(app)
+    done = clerk.get(address).json
+    assert done["phase"] == "done" and len(done["result"]["batch_ids"]) == 1
+    problem_of(other.get(address), 404)
+    problem_of(clerk.get("/api/v1/work/0x1"), 404)

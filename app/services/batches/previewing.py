@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from flask_babel import gettext as _
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
-from app.models import Area
+from app.models import Area, WorkItem
+from app.rules import dates
 from app.rules.actors import Actor, bounds_of
+from app.services import work
 from app.services.batches.making import ListRequest, make_lists
 
 MANY_PEOPLE = 3_000
@@ -44,6 +47,26 @@ class Preview:
     def total_vnd(self) -> int:
         """Money of all lists that would be made."""
         return sum(one.total_vnd for one in self.lists)
+
+
+def start_making(session: Session, request: ListRequest, *, by: Actor) -> WorkItem:
+    """Let the scheduler make the lists of a big area. Raises NotFound, and AlreadyStarted for the same request."""
+    area = session.get(Area, request.area_id)
+    if area is None:
+        raise NotFound
+    return work.start(
+        session,
+        "make_lists",
+        {
+            "area_id": request.area_id,
+            "month": request.month.isoformat(),
+            "kind": request.kind,
+            "together": request.together,
+        },
+        by=by,
+        title=_("Lập danh sách kỳ %(month)s, %(area)s", month=dates.format_month(request.month), area=area.full_name),
+        once_key=f"make_lists:{request.area_id}:{request.month:%Y-%m}:{request.kind}",
+    )
 
 
 def preview(session: Session, request: ListRequest, *, by: Actor) -> Preview:
