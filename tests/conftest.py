@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from sqlalchemy.orm import Session
 from werkzeug.security import generate_password_hash
 
 import config
-from app import create_app, embedded, security
+from app import clock, create_app, embedded, security
 from app.extensions import _aborted, acting_as, db, transaction
 from app.rules.actors import SYSTEM
 from app.services import reference
@@ -39,6 +40,13 @@ def quick_passwords() -> Iterator[None]:
     """One round of hashing instead of 32.768: hundreds of tests sign in, none measures the hash."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(issuing, "generate_password_hash", partial(generate_password_hash, method="pbkdf2:sha256:1"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def an_ordinary_day() -> Iterator[None]:
+    """10 November 2026, unless the test says otherwise: no deadline of November has passed, whenever the tests run."""
+    with clock.at(date(2026, 11, 10)):
         yield
 
 
