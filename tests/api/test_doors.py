@@ -20,6 +20,7 @@ from tests.api.conftest import Program
 
 RESOURCES = {
     "areas", "beneficiaries", "payout_batches", "packets", "settlements", "settlement_records", "extensions", "reports",
+    "arrears", "arrears_proposals",
 }  # fmt: skip
 WRITES = {
     "/api/v1/beneficiaries/": {"POST"},
@@ -33,13 +34,17 @@ WRITES = {
     "/api/v1/settlements/<pk>/extend": {"POST"},
     "/api/v1/extensions/<pk>/grant": {"POST"},
     "/api/v1/extensions/<pk>/refuse": {"POST"},
+    "/api/v1/extensions/<pk>/revoke": {"POST"},
+    "/api/v1/arrears_proposals/": {"POST"},
+    "/api/v1/arrears_proposals/by_hand": {"POST"},
+    **{f"/api/v1/arrears_proposals/<pk>/{move}": {"POST"} for move in ("approve", "reject", "withdraw", "revoke")},
     "/api/v1/security/login": {"POST"},
     "/api/v1/security/refresh": {"POST"},
 }
 READS = (
     {f"/api/v1/{name}/" for name in RESOURCES}
     | {f"/api/v1/{name}/<pk>" for name in RESOURCES - {"reports"}}
-    | {"/api/v1/reports/<code>", "/api/v1/_openapi"}
+    | {"/api/v1/reports/<code>", "/api/v1/work/<pk>", "/api/v1/_openapi"}
 )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
 import config
-from app import create_app, embedded
+from app import clock, create_app, embedded
 from app.api import health
 from app.extensions import acting_as, db
 from app.rules.actors import SYSTEM, Role
@@ -42,10 +42,10 @@ def test_health_is_kept_by_no_cache_and_sets_no_cookie(client: FlaskClient) -> N
 def ran(session: Session, name: str, succeeded_s_ago: int) -> None:
     session.execute(
         text(
-            "INSERT INTO job_runs (name, owner, started_at, succeeded_at, error) VALUES (:name, 'host:1', now() -"
-            " make_interval(secs => :ago + 30), now() - make_interval(secs => :ago), 'Nguyễn Thị Bình 001150012345')"
+            "INSERT INTO job_runs (name, owner, started_at, succeeded_at, error) VALUES (:name, 'host:1', CAST(:now AS timestamptz) -"
+            " make_interval(secs => :ago + 30), CAST(:now AS timestamptz) - make_interval(secs => :ago), 'Nguyễn Thị Bình 001150012345')"
         ),
-        {"name": name, "ago": succeeded_s_ago},
+        {"name": name, "ago": succeeded_s_ago, "now": clock.now()},
     )
 
 

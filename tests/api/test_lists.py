@@ -324,7 +324,7 @@ def test_filters_of_one_caller_never_reach_another(app: Flask, program: Program,
     assert listed(client, PEOPLE, "(filters:!((col:hamlet,opr:eq,value:'Thôn 1')))")["count"] == 1
     assert listed(client, PEOPLE)["count"] == 5
     shared = [view._filters for view in app.extensions["appbuilder"].baseviews if isinstance(view, Resource)]
-    assert len(shared) == 7 and not any(filters.filters or filters.values for filters in shared)
+    assert len(shared) >= 7 and not any(filters.filters or filters.values for filters in shared)
 
 
 def test_an_area_shows_those_above_and_below_and_no_others(program: Program) -> None:

@@ -194,7 +194,7 @@ def test_every_address_of_the_api_is_in_the_matrix(app: Flask) -> None:
         if rule.rule.startswith("/api/") and "/security/" not in rule.rule
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
-    assert tried == routed
+    assert tried == routed - {("GET", "/api/v1/work/<>")}, "one's own work is nobody else's: tests/api/test_actions.py"
 
 
 def test_the_matrix_tries_a_real_month(keys: dict[str, Any], session: Session) -> None:
