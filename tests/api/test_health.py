@@ -42,8 +42,9 @@ def test_health_is_kept_by_no_cache_and_sets_no_cookie(client: FlaskClient) -> N
 def ran(session: Session, name: str, succeeded_s_ago: int) -> None:
     session.execute(
         text(
-            "INSERT INTO job_runs (name, owner, started_at, succeeded_at, error) VALUES (:name, 'host:1', CAST(:now AS timestamptz) -"
-            " make_interval(secs => :ago + 30), CAST(:now AS timestamptz) - make_interval(secs => :ago), 'Nguyễn Thị Bình 001150012345')"
+            "INSERT INTO job_runs (name, owner, started_at, succeeded_at, error)"
+            " SELECT :name, 'host:1', at - interval '30 seconds', at, 'Nguyễn Thị Bình 001150012345'"
+            "   FROM (SELECT CAST(:now AS timestamptz) - make_interval(secs => :ago) AS at) then_"
         ),
         {"name": name, "ago": succeeded_s_ago, "now": clock.now()},
     )
