@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 DEFAULT_SECRET = "only-for-development-and-the-demo"  # noqa: S105 - refused in production
@@ -38,6 +38,14 @@ class Settings:
     workers: int
     trusted_proxies: int
     paper_font: Path | None = None
+    heartbeat_url: str | None = None
+    poll_after_s: int = 3600
+    smtp_host: str | None = None
+    smtp_port: int = 25
+    smtp_security: str = "starttls"
+    smtp_user: str | None = None
+    smtp_password: str | None = field(default=None, repr=False)
+    mail_from: str = "chitra@localhost"
 
     @property
     def production(self) -> bool:
@@ -94,6 +102,14 @@ def _folder(env: Mapping[str, str], name: str) -> Path | None:
     return folder
 
 
+def _one_of(env: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
+    """One of `known`, the first when nothing is said."""
+    text = env.get(name, "").strip().lower() or known[0]
+    if text not in known:
+        raise UnsafeConfiguration(f"{name} must be one of {', '.join(known)}, not {text!r}")
+    return text
+
+
 def with_driver(url: str) -> str:
     """`postgres://` and `postgresql://` become `postgresql+psycopg://`."""
     for scheme in ("postgresql://", "postgres://"):
@@ -125,6 +141,14 @@ def load(env: Mapping[str, str] | None = None) -> Settings:
         workers=_number(env, "WEB_CONCURRENCY", 2, most=64),
         trusted_proxies=_number(env, "CHITRA_TRUSTED_PROXIES", 0, least=0, most=5),
         paper_font=_folder(env, "CHITRA_PAPER_FONT"),
+        heartbeat_url=env.get("CHITRA_HEARTBEAT_URL") or None,
+        poll_after_s=_number(env, "CHITRA_POLL_AFTER_S", 3600, least=60, most=7 * 86_400),
+        smtp_host=env.get("CHITRA_SMTP_HOST") or None,
+        smtp_port=_number(env, "CHITRA_SMTP_PORT", 25),
+        smtp_security=_one_of(env, "CHITRA_SMTP_SECURITY", ("starttls", "tls", "none")),
+        smtp_user=env.get("CHITRA_SMTP_USER") or None,
+        smtp_password=env.get("CHITRA_SMTP_PASSWORD") or None,
+        mail_from=env.get("CHITRA_MAIL_FROM") or "chitra@localhost",
     )
     settings.refuse_if_unsafe()
     return settings

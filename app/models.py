@@ -338,6 +338,7 @@ class PaymentSetting(Inherited, Model):
         CheckConstraint("payment_day_from BETWEEN 1 AND 31", name="payment_day_from"),
         CheckConstraint("payment_day_to BETWEEN 1 AND 31", name="payment_day_to"),
         CheckConstraint("unusual_change_percent BETWEEN 1 AND 1000", name="unusual_change_percent"),
+        CheckConstraint("remind_days BETWEEN 0 AND 20", name="remind_days"),
         CheckConstraint("recovery_share_percent BETWEEN 0 AND 90", name="recovery_share_percent"),
         one_of("paying_level", ("province", "commune"), nullable=True),
         one_of("transfer_level", ("province", "commune"), nullable=True),
@@ -374,6 +375,12 @@ class PaymentSetting(Inherited, Model):
     )
     unusual_change_percent: Mapped[int | None] = mapped_column(
         SmallInteger, comment="A change of amount against last month above this percent is a finding"
+    )
+    auto_send: Mapped[bool | None] = mapped_column(
+        Boolean, comment="Approved lists are sent by themselves on the last day before the cut-off"
+    )
+    remind_days: Mapped[int | None] = mapped_column(
+        SmallInteger, comment="Days before the last day to send from which people are reminded; 0 for never"
     )
     recovery_share_percent: Mapped[int | None] = mapped_column(
         SmallInteger, comment="Most of a line that may be withheld for recoveries, in percent; nothing when nobody says"
@@ -1103,6 +1110,7 @@ class Packet(Scoped, Model):
             postgresql_where=text("recall_asked_at IS NOT NULL AND recall_delivered_at IS NULL"),
         ),
         Index("ix_packets_area_path_id", "area_path", "id"),
+        Index("ix_packets_polled", "polled_at", postgresql_where=text("state IN ('received', 'accepted')")),
         CheckConstraint("(body IS NULL) = (body_sha256 IS NULL)", name="body_has_its_hash"),
         CheckConstraint("state = 'queued' OR state = 'withdrawn' OR body IS NOT NULL", name="bytes_before_the_wire"),
         {"comment": "Packets: key, exact bytes and their hash are stored before the wire"},
@@ -1143,6 +1151,7 @@ class Packet(Scoped, Model):
     recall_reason: Mapped[str | None] = words("Why", nullable=True)
     recall_delivered_at: Mapped[datetime | None] = instant("When the agency acknowledged the request")
     recall_answer: Mapped[str | None] = words("The agency's no, when it said no", nullable=True)
+    polled_at: Mapped[datetime | None] = instant("When the agency was last asked because nothing was heard")
 
     batch: Mapped[PayoutBatch] = relationship()
     agency: Mapped[Agency] = relationship()
@@ -1969,6 +1978,42 @@ class WorkItem(Scoped, Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Digest(Scoped, Model):
+    """What needed a person in an area on a day."""
+
+    __tablename__ = "digests"
+    __table_args__ = (
+        UniqueConstraint("area_path", "day"),
+        {"comment": "What needed a person in an area on a day; made once a day, by whichever scheduler comes first"},
+    )
+    id: Mapped[int] = key()
+    day: Mapped[date] = mapped_column(Date, nullable=False, comment="Local day it speaks of")
+    subject: Mapped[str | None] = words("Subject of its letters; empty when there was nothing", nullable=True)
+    body: Mapped[str | None] = words("Counts, codes and links; nobody's name", nullable=True)
+    made_at: Mapped[datetime] = instant("When made", now=True)
+
+
+class Mail(Scoped, Model):
+    """A digest on its way to one person."""
+
+    __tablename__ = "mails"
+    __table_args__ = (
+        UniqueConstraint("digest_id", "user_id"),
+        Index("ix_mails_due", "next_attempt_at", postgresql_where=text("sent_at IS NULL AND given_up_at IS NULL")),
+        {"comment": "Letters on their way: a mail server that is away delays them and nothing else"},
+    )
+    id: Mapped[int] = key()
+    digest_id: Mapped[int] = mapped_column(ForeignKey("digests.id"), nullable=False, comment="Which digest")
+    user_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id"), nullable=False, comment="To whom")
+    address: Mapped[str] = words("Where to, as it was then")
+    attempts: Mapped[int] = mapped_column(SmallInteger, nullable=False, server_default=text("0"), comment="Times tried")
+    next_attempt_at: Mapped[datetime] = instant("Not before", now=True)
+    lease_until: Mapped[datetime | None] = instant("Claimed by a scheduler until")
+    sent_at: Mapped[datetime | None] = instant("When the mail server took it")
+    given_up_at: Mapped[datetime | None] = instant("When it had become old news")
+    last_error: Mapped[str | None] = words("What the last failed attempt said", nullable=True)
 
 
 class JobRun(Model):

@@ -153,6 +153,7 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     | dict.fromkeys(("can_approve", "can_refuse"), frozenset({SUPERVISOR})),
     # --- Reports and long work (app/screens/reports.py, app/screens/work.py)
     "ReportView": reads(READERS) | {"can_export": READERS},
+    "JobsView": {"can_list": ADMINS | {AUDITOR}},
     "WorkView": dict.fromkeys(("can_list", "can_progress", "can_file"), READERS),
     # --- REST API (app/api): reading as on the screens, each action as the machine of its states has it
     "AreasApi": {"can_get": READERS},
@@ -172,6 +173,7 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     | dict.fromkeys(("can_approve", "can_reject", "can_revoke"), frozenset({SUPERVISOR})),
     "ReportsApi": {"can_get": READERS},
     "WorkApi": {"can_get": READERS},
+    "PaymentSettingsApi": {"can_get": READERS, "can_post": ADMINS},
     "ApiDescription": {"can_get": EVERYONE},
 }
 """View or API class name -> permission -> roles that hold it."""
@@ -192,6 +194,7 @@ MENUS: dict[str, frozenset[Role]] = {
     "Kiểm tra sổ sách": ADMINS | {AUDITOR},
     "Quản lý người dùng": ADMINS | {AUDITOR},
     "Nhật ký người dùng": ADMINS | {AUDITOR},
+    "Việc nền": ADMINS | {AUDITOR},
     "Bàn làm việc": EVERYONE,
     "Quản lý dòng NS và chi trả": READERS,
     "Chi trả trợ cấp xã hội": READERS,

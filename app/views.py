@@ -18,6 +18,7 @@ from app.screens import (
     extensions,
     imports,
     inbox,
+    jobs,
     making,
     packets,
     papers,
@@ -65,6 +66,7 @@ def _system(appbuilder: Any) -> None:
     appbuilder.add_view(users.UserView, "Quản lý người dùng", label=_l("Quản lý người dùng"), **system)
     appbuilder.add_view(users.UserChangeView, "Nhật ký người dùng", label=_l("Nhật ký người dùng"), **system)
     appbuilder.add_view(books.BookView, "Kiểm tra sổ sách", label=_l("Kiểm tra sổ sách"), **system)
+    appbuilder.add_view(jobs.JobsView, "Việc nền", label=_l("Việc nền"), **system)
     appbuilder.add_view_no_menu(areas.AreaPredecessorView)
     appbuilder.add_view(areas.AreaView, "Danh mục hành chính", label=_l("Danh mục hành chính"), **system)
 

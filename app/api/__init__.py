@@ -9,7 +9,7 @@ from flask import current_app
 
 def register(appbuilder: Any) -> None:
     """Register every endpoint for machines."""
-    from app.api import agency, arrears, description, health, people, reports, rest, sessions, settling, work
+    from app.api import agency, arrears, description, health, paying, people, reports, rest, sessions, settling, work
 
     current_app.session_interface = sessions.SessionsOfPeople()
     current_app.register_blueprint(health.blueprint)
@@ -17,6 +17,7 @@ def register(appbuilder: Any) -> None:
     for resource in (
         rest.AreasApi, people.BeneficiariesApi, rest.PayoutBatchesApi, rest.PacketsApi, settling.SettlementsApi,
         settling.SettlementRecordsApi, settling.ExtensionsApi,
-        arrears.ArrearsApi, arrears.ArrearsProposalsApi, reports.ReportsApi, work.WorkApi, description.ApiDescription,
+        arrears.ArrearsApi, arrears.ArrearsProposalsApi, reports.ReportsApi, work.WorkApi, paying.PaymentSettingsApi,
+        description.ApiDescription,
     ):  # fmt: skip
         appbuilder.add_api(resource)

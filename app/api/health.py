@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
 from functools import cache
 from typing import Any
 
 from alembic.script import ScriptDirectory
 from flask import Blueprint, Response, current_app, jsonify
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.extensions import transaction
-from app.jobs.table import Job, jobs
-from app.models import JobRun
+from app.jobs.standing import standing
 from app.services.books import checking
 
 log = logging.getLogger(__name__)
@@ -65,34 +63,28 @@ def ready() -> ResponseReturnValue:
 
 def _jobs(session: Session) -> list[dict[str, Any]]:
     """Seconds since each sweep began, ended well and failed, null for never; late by its own measure."""
-    now = clock.now()
-    runs = {run.name: run for run in session.scalars(select(JobRun))}
-    return [_told(job, runs.get(job.name), now) for job in jobs(current_app.config["CHITRA"])]
+    return [
+        {
+            "name": one.job.name,
+            "started_s_ago": one.ago(one.run and one.run.started_at),
+            "succeeded_s_ago": one.ago(one.run and one.run.succeeded_at),
+            "failed_s_ago": one.ago(one.run and one.run.failed_at),
+            "duration_ms": one.run and one.run.duration_ms,
+            "failing": one.failing,
+            "late": one.late,
+        }
+        for one in standing(session, current_app.config["CHITRA"])
+    ]
 
 
 def _books(session: Session) -> dict[str, Any]:
     """Seconds since the books were checked, null for never, and how many checks they broke: more than 0 is an alarm."""
     last = checking.last(session)
     return {
-        "checked_s_ago": _age(clock.now(), None if last is None else last.at),
+        "checked_s_ago": None if last is None else int((clock.now() - last.at).total_seconds()),
         "duration_ms": None if last is None else last.duration_ms,
         "wrong": None if last is None else last.wrong,
     }
-
-
-def _told(job: Job, run: JobRun | None, now: datetime) -> dict[str, Any]:
-    succeeded_s_ago = _age(now, run and run.succeeded_at)
-    return {
-        "name": job.name,
-        "started_s_ago": _age(now, run and run.started_at),
-        "succeeded_s_ago": succeeded_s_ago,
-        "failed_s_ago": _age(now, run and run.failed_at),
-        "late": succeeded_s_ago is None or succeeded_s_ago > job.late_after_s,
-    }
-
-
-def _age(now: datetime, moment: datetime | None) -> int | None:
-    return None if moment is None else int((now - moment).total_seconds())
 
 
 @cache

@@ -59,6 +59,19 @@ def bank_command() -> None:
     click.echo(f"Ngân hàng đã trả lời {len(written)} gói tin.", err=True)
 
 
+@demo_group.command("mail")
+@click.option("--last", default=3, show_default=True, help="How many letters, the newest last.")
+def mail_command(last: int) -> None:
+    """Read the letters the demo's mail server has kept below CHITRA_HOME/mail."""
+    _demand_demo()
+    from app.demo.mailbox import letters
+
+    found = letters(current_app.config["CHITRA"].home)
+    for address, subject, body in found[-last:]:
+        click.echo(f"{address}\n{subject}\n\n{body}\n")
+    click.echo(f"{len(found)} thư.", err=True)
+
+
 def _demand_demo() -> None:
     if not current_app.config["CHITRA"].demo:
         raise click.ClickException("Chỉ dùng được khi CHITRA_DEMO=1.")

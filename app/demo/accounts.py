@@ -59,7 +59,7 @@ def create_demo_accounts(
         account = issuing.Account(
             last_name=person.last_name,
             first_name=person.first_name,
-            email=None,
+            email=f"{username}@demo.example",
             area_id=ids[codes[person.level]],
             agency_id=agency_id if person.role is Role.AGENCY_USER else None,
             roles=frozenset({person.role}),

@@ -131,6 +131,10 @@ def _start_parts(settings: config.Settings, app: Flask, stack: ExitStack) -> dic
         "web": [python, "-m", "gunicorn", "run:app", "--bind", f"127.0.0.1:{settings.port}", "--worker-class", "gthread",
                 "--workers", str(settings.workers), "--threads", "4", "--graceful-timeout", "5", "--log-level", "warning"],
     }  # fmt: skip
+    if settings.smtp_host is None:
+        port = free_port()
+        commands["mail"] = [python, "-m", "app.demo.mailbox", "--port", str(port), "--home", str(settings.home)]
+        environment |= {"CHITRA_SMTP_HOST": "127.0.0.1", "CHITRA_SMTP_PORT": str(port), "CHITRA_SMTP_SECURITY": "none"}
     parts = {}
     for name, command in commands.items():
         log = stack.enter_context((logs / f"{name}.log").open("ab"))
@@ -226,10 +230,17 @@ def _was_cut_off(settings: config.Settings) -> bool:
     return True
 
 
+def free_port() -> int:
+    """A port on loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def _forget(home: Path) -> None:
     if (home / "pg").exists():
         embedded.stop(embedded.start(home))
-    for name in ("pg", "sandbox", "keys", "exports", "log"):
+    for name in ("pg", "sandbox", "keys", "exports", "log", "mail"):
         shutil.rmtree(home / name, ignore_errors=True)
     (home / UNFINISHED).unlink(missing_ok=True)
 

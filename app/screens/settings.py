@@ -63,10 +63,15 @@ class DatedView(SafeModelView):
     def store(self, session: Session, item: Any, form: SafeForm, *, created: bool) -> None:
         """Refuse to write what a closed period below the row's area has used."""
         since: date = getattr(item, self.since_column)
-        used = last_closed(session, item.area.path if hasattr(item, "area") else "VN/")
-        if used is not None and since < dates.add_months(used, 1):
-            raise AlreadyUsed(since=dates.format_date(since), period=dates.format_month(used))
+        demand_unused(session, item.area.path if hasattr(item, "area") else "VN/", since)
         super().store(session, item, form, created=created)
+
+
+def demand_unused(session: Session, path: str, since: date) -> None:
+    """No closed period of the area or below has used what holds from that day. Raises AlreadyUsed."""
+    used = last_closed(session, path)
+    if used is not None and since < dates.add_months(used, 1):
+        raise AlreadyUsed(since=dates.format_date(since), period=dates.format_month(used))
 
 
 def last_closed(session: Session, path: str) -> date | None:
@@ -104,6 +109,8 @@ class PaymentSettingView(DatedView):
         "shift_to_working_day": _l("Ngày nghỉ thì lùi về ngày làm việc trước"),
         "extension_past_cutoff": _l("Gia hạn được quá ngày khóa danh sách kỳ sau"),
         "unusual_change_percent": _l("Cảnh báo khi trợ cấp đổi quá (%)"),
+        "auto_send": _l("Tự gửi danh sách đã duyệt khi đến hạn"),
+        "remind_days": _l("Nhắc trước hạn gửi danh sách (ngày)"),
         "recovery_share_percent": _l("Khấu trừ truy thu nhiều nhất (% của dòng)"),
     }
     list_columns = ["area", "valid_from", "list_cutoff_day", "settlement_cutoff_day", "months_per_settlement",
@@ -117,6 +124,12 @@ class PaymentSettingView(DatedView):
     description_columns = {
         "list_cutoff_day": _l("Danh sách gửi trước ngày này của tháng trước kỳ chi trả."),
         "settlement_cutoff_day": _l("Đơn vị chi trả quyết toán chậm nhất ngày này của tháng chi trả."),
+        "auto_send": _l(
+            "Gửi lúc 17 giờ ngày cuối trước ngày khóa danh sách. Danh sách chưa duyệt không bao giờ được gửi."
+        ),
+        "remind_days": _l(
+            "Việc cần làm và thư tóm tắt nhắc danh sách chưa gửi từ bấy nhiêu ngày trước ngày cuối; 0 là không nhắc."
+        ),
     }
 
 

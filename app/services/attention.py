@@ -17,6 +17,7 @@ from app.models import FAULTS_FOR_A_PERSON
 from app.rules import dates
 from app.rules.actors import ROOT_PATH, Actor, Role, bounds_of
 from app.rules.states import ARREARS, BATCH, EXTENSION, N_
+from app.services import auto_sending
 from app.services.arrears import noticing
 from app.services.settlements import arithmetic, reports
 
@@ -50,6 +51,12 @@ KINDS: tuple[Kind, ...] = (
         N_("Gói tin chưa rõ bưu điện đã nhận hay chưa"),
         N_("Hệ thống đang tự hỏi lại. Nếu kéo dài, hãy gọi bưu điện."),
         "PacketView.show",
+    ),
+    Kind(
+        "reminder",
+        N_("Danh sách sắp đến hạn gửi"),
+        N_("Danh sách chưa duyệt không được gửi. Danh sách đã duyệt chỉ tự gửi nếu địa bàn bật tự gửi."),
+        "BatchView.show",
     ),
     Kind(
         "stuck",
@@ -192,6 +199,9 @@ SELECT k.id, k.code, k.area_path, b.period_id, 1 AS n FROM packets k JOIN payout
     + _STUCK
     + """)
 """,
+    "reminder": """
+SELECT b.id, b.code, b.area_path, b.period_id, 1 AS n FROM payout_batches b WHERE b.id = ANY(:reminded)
+""",
     "stuck": f"""
 SELECT k.id, k.code, k.area_path, b.period_id, 1 AS n FROM packets k JOIN payout_batches b ON b.id = k.batch_id
  WHERE k.area_path >= :low AND k.area_path < :high AND {_STUCK}
@@ -290,7 +300,8 @@ SELECT count(*) FROM suspensions WHERE state IN ('proposed', 'resuming') AND are
 
 def items(session: Session, path: str, month: date) -> list[Item]:
     """What needs a person in the area and below, of any month still open; unpaid streaks as of `month`."""
-    facts = {**_facts(path), "untied": _untied(session, path)}
+    reminded = [one.batch_id for one in auto_sending.reminders(session, path)]
+    facts = {**_facts(path), "untied": _untied(session, path), "reminded": reminded}
     found: dict[str, tuple[int, int, int | None]] = {
         row.kind: (row.n, row.places, row.id) for row in session.execute(text(_COUNTS), facts)
     }
@@ -305,7 +316,9 @@ def items(session: Session, path: str, month: date) -> list[Item]:
 
 def places(session: Session, path: str, kind: str, *, limit: int = 500) -> list[Place]:
     """Where one kind of trouble is, the oldest month first; unpaid streaks have a list of their own."""
-    facts = {**_facts(path), "untied": _untied(session, path) if kind == "untied" else [], "limit": limit}
+    reminded = [one.batch_id for one in auto_sending.reminders(session, path)] if kind == "reminder" else []
+    untied = _untied(session, path) if kind == "untied" else []
+    facts = {**_facts(path), "untied": untied, "reminded": reminded, "limit": limit}
     rows = session.execute(
         text(
             "SELECT x.id, x.code, a.full_name AS area_name, p.month, x.n AS count"

@@ -114,8 +114,8 @@ def load_defaults(session: Session) -> None:
         text(
             "INSERT INTO payment_settings (area_id, area_path, valid_from, list_cutoff_day, settlement_cutoff_day,"
             " months_per_settlement, through_agency, payment_day_from, payment_day_to, paying_level,"
-            " shift_to_working_day, unusual_change_percent, recovery_share_percent)"
-            " SELECT id, path, DATE '2021-07-01', 25, 25, 1, true, 5, 15, 'commune', true, 50, 30 FROM areas"
+            " shift_to_working_day, unusual_change_percent, recovery_share_percent, auto_send, remind_days)"
+            " SELECT id, path, DATE '2021-07-01', 25, 25, 1, true, 5, 15, 'commune', true, 50, 30, false, 3 FROM areas"
             " WHERE code = 'VN' ON CONFLICT DO NOTHING"
         )
     )

@@ -76,7 +76,7 @@ def ask_next(connect: Connect) -> bool:
         packet = _take(session, "state = 'in_doubt'")
         if packet is None:
             return False
-        connection, agency = _connection(session, packet, connect)
+        connection, agency = connection_of(session, packet, connect)
         question = composing.question(packet, connection.endpoint)
         claimed = _Claimed(packet.id, connection, question, agency, calls.begun(session, packet, "ask"))
     try:
@@ -89,7 +89,7 @@ def ask_next(connect: Connect) -> bool:
     if answer.kind != "not_found":
         with transaction() as session:
             calls.ended(session, claimed.call_id, answer)
-            _record(session, claimed, answer)
+            record(session, packets.lock(session, claimed.packet_id), claimed.agency, answer)
         return True
     with transaction() as session:
         calls.ended(session, claimed.call_id, answer)
@@ -108,7 +108,7 @@ def recall_next(connect: Connect) -> bool:
         )
         if packet is None:
             return False
-        connection, agency = _connection(session, packet, connect)
+        connection, agency = connection_of(session, packet, connect)
         reason = packet.recall_reason or ""
         outgoing = composing.recall(packet, connection.endpoint)
         claimed = _Claimed(packet.id, connection, outgoing, agency, calls.begun(session, packet, "recall"), reason)
@@ -138,7 +138,7 @@ def _intend(session: Session, packet: Packet, connect: Connect) -> _Claimed | No
     """
     if packet.state not in ("queued", "in_doubt"):
         return None
-    connection, agency = _connection(session, packet, connect)
+    connection, agency = connection_of(session, packet, connect)
     if packet.body is None:
         try:
             composing.write_body(session, packet, connection.endpoint)
@@ -153,7 +153,8 @@ def _intend(session: Session, packet: Packet, connect: Connect) -> _Claimed | No
     return _Claimed(packet.id, connection, outgoing, agency, calls.begun(session, packet, "send"))
 
 
-def _connection(session: Session, packet: Packet, connect: Connect) -> tuple[Connection, Actor]:
+def connection_of(session: Session, packet: Packet, connect: Connect) -> tuple[Connection, Actor]:
+    """The way to a packet's agency, and who speaks there."""
     agency = session.get_one(AgencyRow, packet.agency_id)
     return connect(agency.code, composing.address_of(session, packet, agency)), agency_actor(agency.code)
 
@@ -178,19 +179,18 @@ def _send(claimed: _Claimed) -> None:
     else:
         with transaction() as session:
             calls.ended(session, claimed.call_id, answer)
-            _record(session, claimed, answer)
+            record(session, packets.lock(session, claimed.packet_id), claimed.agency, answer)
 
 
-def _record(session: Session, claimed: _Claimed, answer: Answer) -> None:
-    """What the agency said about the packet; a word that comes too late changes nothing."""
-    packet = packets.lock(session, claimed.packet_id)
+def record(session: Session, packet: Packet, agency: Actor, answer: Answer) -> None:
+    """What the agency said about the packet, whose row is held; a word that comes too late changes nothing."""
     if answer.kind in ("accepted", "settled"):
-        answering.accept(session, packet, by=claimed.agency)
+        answering.accept(session, packet, by=agency)
     elif answer.kind == "rejected":
         reason = answer.reason_message or answer.reason_code
-        answering.reject(session, packet, by=claimed.agency, because=reason)
+        answering.reject(session, packet, by=agency, because=reason)
     else:
-        answering.receive(session, packet, by=claimed.agency)
+        answering.receive(session, packet, by=agency)
 
 
 def _not_sent(session: Session, packet_id: int, error: NotSent) -> None:

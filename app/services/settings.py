@@ -33,6 +33,8 @@ class Effective:
     shift_to_working_day: bool | None
     extension_past_cutoff: bool | None
     unusual_change_percent: int | None
+    auto_send: bool | None
+    remind_days: int | None
     transfer_level: str | None
     recovery_share_percent: int | None
 

@@ -56,9 +56,9 @@ def test_the_age_of_each_sweep_is_told_and_nothing_else_of_it(client: FlaskClien
     answer = client.get("/health/ready")
     told = {run.pop("name"): run for run in answer.json["jobs"]}
     run = told["send_packets"]
-    assert set(run) == {"started_s_ago", "succeeded_s_ago", "failed_s_ago", "late"}
+    assert set(run) == {"started_s_ago", "succeeded_s_ago", "failed_s_ago", "duration_ms", "failing", "late"}
     assert run["succeeded_s_ago"] in range(60, 90) and run["started_s_ago"] in range(90, 120)
-    assert (run["failed_s_ago"], run["late"]) == (None, False)
+    assert (run["failed_s_ago"], run["duration_ms"], run["failing"], run["late"]) == (None, None, True, False)
     assert "Bình" not in answer.text and "host" not in answer.text
 
 
