@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import re
 import signal
@@ -11,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,9 @@ import requests
 from app.agency import messages
 from app.agency.g2p import G2PAgency
 from app.agency.port import OutcomeUnknown, Refused
+from app.agency.sandbox.__main__ import main as sandbox
 from app.agency.sandbox.clock import wall_clock
+from app.agency.sandbox.knobs import KNOBS
 from tests.sandbox.partner_side import PACKET, CallbackPlace, Partner, callback_place, some_lines
 
 CODE = f"{PACKET}-V1"
@@ -321,3 +325,69 @@ def test_the_program_loads_nothing_of_the_product() -> None:
         [sys.executable, "-c", listing], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True
     ).stdout.split()
     assert [name for name in loaded if not name.startswith("app.agency")] == ["app"]
+
+
+# --- By command ----------------------------------------------------------------------------------------------------
+
+
+def _command(program: Program, partner: Partner, *words: str) -> tuple[int, Any]:
+    """Exit code and what was printed: JSON, or the words on the error stream."""
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        code = sandbox([*words, "--port", str(program.port), "--home", str(partner.home)])
+    return code, json.loads(said.getvalue()) if code == 0 else said.getvalue()
+
+
+def test_every_knob_is_turned_by_command(program: Program, partner: Partner) -> None:
+    code, knobs = _command(
+        program, partner, "knobs", "seed=9", "http_429=0.25", "auto_accept=true", "fault_script=none,drip"
+    )
+    assert code == 0
+    wanted = {"seed": 9, "http_429": 0.25, "auto_accept": True, "fault_script": ["none", "drip"]}
+    assert {name: knobs[name] for name in wanted} == wanted
+    assert set(knobs) == set(KNOBS)
+    assert _command(program, partner, "storm")[1]["callback_drop"] > 0
+    cleared = _command(program, partner, "clear")[1]
+    assert (cleared["callback_drop"], cleared["http_429"], cleared["fault_script"], cleared["seed"]) == (0, 0, [], 9)
+    assert _command(program, partner, "knobs")[1] == cleared
+    for wrong, why in (("http_429=2", "«http_429» phải từ 0 đến 1."), ("nothing=1", "Không có núm"), ("seed=x", "«x»")):
+        code, said = _command(program, partner, "knobs", wrong)
+        assert code == 1 and why in said
+
+
+def test_the_clerk_works_by_command(
+    program: Program, partner: Partner, agency: G2PAgency, place: CallbackPlace
+) -> None:
+    agency.send(partner.outgoing(partner.packet(some_lines(3)), program.port))
+    assert _command(program, partner, "accept", CODE)[1]["stage"] == "accepted"
+    assert _command(program, partner, "extension", CODE, "--days", "3", "--reason", "Mưa lũ")[0] == 0
+    assert _command(program, partner, "pay", CODE)[1]["stage"] == "paid"
+    assert _command(program, partner, "settle", CODE)[1]["stage"] == "settled"
+    assert _command(program, partner, "drawer", CODE)[1] == _command(program, partner, "drawer")[1]
+    assert _command(program, partner, "drawer", "X")[1]["people"] == 0
+    assert [one["code"] for one in _command(program, partner, "packets")[1]["packets"]] == [CODE]
+    assert {one["kind"] for one in _command(program, partner, "callbacks")[1]["callbacks"]} >= {"accepted", "extension"}
+    assert _command(program, partner, "recalls")[1] == {"recalls": []}
+    for words in (("reject", CODE, "--reason", "Sai"), ("recall", "1", "maybe"), ("recall", "1", "yes"), ("pay",)):
+        assert _command(program, partner, *words)[0] == 1
+
+
+def test_a_command_says_when_no_sandbox_runs(partner: Partner, program: Program) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        program = Program(taken.getsockname()[1], "", program.running)
+        code, said = _command(program, partner, "knobs")
+    assert code == 1 and "không chạy ở cổng" in said
+
+
+def test_a_settlement_can_be_sent_late(
+    program: Program, partner: Partner, agency: G2PAgency, place: CallbackPlace
+) -> None:
+    program.post("/knobs", {"settlement_late_s": 864_000})
+    agency.send(partner.outgoing(partner.packet(some_lines(2)), program.port))
+    for act in ("accept", "pay", "settle"):
+        program.post(f"/packets/{CODE}/{act}")
+    _until(lambda: len(place.came) == 1)
+    assert [one["stage"] for one in program.get("/callbacks")["callbacks"]] == ["queued", "delivered"]
+    program.post("/callbacks/hurry")
+    _until(lambda: len(place.came) == 2)

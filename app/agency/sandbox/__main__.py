@@ -1,4 +1,4 @@
-"""python -m app.agency.sandbox: starts the sandbox post office over a prepared home."""
+"""python -m app.agency.sandbox: starts the sandbox post office over a prepared home; with a command, asks a running one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from app.agency.sandbox import commands
 from app.agency.sandbox.engine import SandboxPostOffice
 from app.agency.sandbox.home import HomeNotReady
 from app.agency.sandbox.knobs import KnobRefused
@@ -15,8 +16,11 @@ from app.agency.sandbox.server import PortBusy, Server, open_site
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 after a clean end, 2 when it cannot start."""
-    asked = _parser().parse_args(arguments)
+    """0 after a clean end, 2 when it cannot start; a command's own answer."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words and words[0] in commands.COMMANDS:
+        return commands.main(words)
+    asked = _parser().parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     try:

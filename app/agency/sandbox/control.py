@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.agency.sandbox.desk import ClerkRefused
 from app.agency.sandbox.engine import SandboxPostOffice
-from app.agency.sandbox.knobs import KnobRefused, all_knobs, clear_faults, turn
+from app.agency.sandbox.knobs import STORM, KnobRefused, all_knobs, clear_faults, turn
 from app.agency.sandbox.store import Line, Packet
 
 
@@ -140,6 +140,11 @@ def _weather_routes(api: Blueprint, office: SandboxPostOffice) -> None:
     @api.post("/faults/clear")
     def clear() -> Response:
         clear_faults(office.store)
+        return jsonify(all_knobs(office.store))
+
+    @api.post("/faults/storm")
+    def storm() -> Response:
+        turn(office.store, dict(STORM))
         return jsonify(all_knobs(office.store))
 
     @api.post("/callbacks/hurry")

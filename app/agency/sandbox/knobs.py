@@ -91,6 +91,7 @@ _PLAIN = (
     Knob("drip_s", 1.0, "Giãn cách giữa hai byte (giây)", FAULT, 0, 60),
     Knob("retry_after_s", 1, "Retry-After (giây)", FAULT, 0, 3_600),
     Knob("callback_late_s", 0.0, "Gửi trả lời muộn (giây)", DELIVERY, 0, 86_400),
+    Knob("settlement_late_s", 0.0, "Gửi quyết toán muộn (giây)", DELIVERY, 0, 40 * 86_400),
 )
 
 KNOBS: dict[str, Knob] = {

@@ -103,6 +103,8 @@ def _next_message_id(store: Store, sender_id: str) -> str:
 def _queue(store: Store, head: CallbackHead, path: str, word: Word, body: bytes) -> None:
     seed = int(knob(store, "seed"))
     due_at = head.message_ts.timestamp() + float(knob(store, "callback_late_s"))
+    if word.settlement is not None:
+        due_at += float(knob(store, "settlement_late_s"))
     if happens(store, "callback_reorder"):
         due_at += REORDER_S * share(seed, head.transaction_id, body)
     lost = word.lost or happens(store, "callback_drop")
