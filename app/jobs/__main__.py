@@ -13,7 +13,7 @@ from types import FrameType
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
-from app import create_app, logs
+from app import clock, create_app, logs
 from app.jobs.running import run
 from app.jobs.table import jobs
 
@@ -43,6 +43,7 @@ def main() -> int:
 
 
 def _scheduler(app: Flask, stopping: threading.Event) -> BackgroundScheduler:
+    """Every job of the table, due at once: one that looks every hour must not wait an hour after every start."""
     scheduler = BackgroundScheduler(
         timezone="Asia/Ho_Chi_Minh",
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 3600},
@@ -54,6 +55,7 @@ def _scheduler(app: Flask, stopping: threading.Event) -> BackgroundScheduler:
             "interval",
             seconds=job.every_s,
             id=job.name,
+            next_run_time=clock.wall(),
             args=[app, job],
             kwargs={"owner": owner, "stopping": stopping},
         )

@@ -140,7 +140,8 @@ def excerpt(raw: bytes) -> str:
     """What an answer says about itself, or the words of a page that is no message of the contract; numbers masked."""
     said = raw[:4096].decode("utf-8", "replace").strip()
     if said.startswith(("{", "[")):
-        return "; ".join(f"{name}={value}" for name, value in _TOLD.findall(said))[:LONGEST_EXCERPT]
+        told = dict.fromkeys(f"{name}={value}" for name, value in _TOLD.findall(said))
+        return "; ".join(told)[:LONGEST_EXCERPT]
     words = _NUMBERS.sub("…", " ".join(_TAGS.sub(" ", said).split()))
     return "".join(letter if letter.isprintable() else "?" for letter in words)[:LONGEST_EXCERPT]
 

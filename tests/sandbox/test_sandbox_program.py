@@ -378,6 +378,9 @@ def test_a_command_says_when_no_sandbox_runs(partner: Partner, program: Program)
         program = Program(taken.getsockname()[1], "", program.running)
         code, said = _command(program, partner, "knobs")
     assert code == 1 and "không chạy ở cổng" in said
+    with redirect_stderr(io.StringIO()) as said_of_home:
+        assert sandbox(["knobs", "--home", str(partner.home / "nowhere")]) == 1
+    assert "Không có thư mục" in said_of_home.getvalue()
 
 
 def test_a_settlement_can_be_sent_late(

@@ -107,7 +107,10 @@ def test_nothing_of_the_record_can_be_rewritten(session: Session) -> None:
     [
         (b"", ""),
         (b"<html><style>p{}</style><h1>502</h1>\n<p>gateway  010123456789</p>", "502 gateway …"),
-        (b'{"message":{"ack_status":"NACK","payee_name":"A","error":{"code":"err.request.bad"', None),
+        (
+            b'{"message":{"ack_status":"NACK","payee_name":"A","ack_status":"NACK","error":{"code":"err.request.bad"',
+            None,
+        ),
         ("Tạm ngừng\x00".encode(), "Tạm ngừng?"),
     ],
 )

@@ -96,6 +96,17 @@ def test_a_reminder_names_the_last_day(office_of_ba_dinh: Session) -> None:
     assert "CT-202612-00004-M (24/11/2026) · Phường Ba Đình" in digest.body
 
 
+def test_people_unpaid_for_long_are_counted_and_nobody_is_named(office_of_ba_dinh: Session) -> None:
+    session = office_of_ba_dinh
+    waiting = make.entitled(session, "Lò Thị Mai")
+    for month in (date(2026, 9, 1), make.OCTOBER):
+        make.settled_month(session, month, unpaid=[waiting.id])
+    session.commit()
+    with clock.at(date(2026, 11, 12)):
+        (digest,) = made(session)
+    assert "* Người chưa nhận tiền từ hai kỳ liên tiếp trở lên: 1" in digest.body and "Lò Thị Mai" not in digest.body
+
+
 def test_who_comes_second_makes_no_second_one(office_of_ba_dinh: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     session = office_of_ba_dinh
     office.accepted(session, people=1)

@@ -16,9 +16,11 @@ from aiosmtpd.controller import Controller
 from flask import Flask
 
 import config
+from app import clock
 from app.demo import mailbox
 from app.demo.up import free_port
 from app.jobs import heartbeat, mail, running
+from app.jobs.__main__ import _scheduler
 from app.jobs.standing import LABELS, standing
 from app.jobs.table import Job, jobs
 from app.rules.actors import Role
@@ -70,6 +72,13 @@ def test_the_page_shows_how_each_job_goes_to_administrators_and_auditors(databas
         "",
         "Công việc dài",
     )
+
+
+def test_every_job_is_due_when_the_scheduler_starts(database: Flask) -> None:
+    scheduler = _scheduler(database, threading.Event())
+    waiting = scheduler.get_jobs()
+    assert {job.id for job in waiting} == {job.name for job in jobs(database.config["CHITRA"])}
+    assert all(job.next_run_time <= clock.wall() for job in waiting)
 
 
 # --- Heartbeat -----------------------------------------------------------------------------------------------------

@@ -114,6 +114,8 @@ def _turned(text: str) -> tuple[str, Any]:
 
 
 def _call(asked: argparse.Namespace, path: str, body: Any) -> Any:
+    if not asked.home.is_dir():
+        raise NotDone(f"Không có thư mục {asked.home}. Hãy đặt CHITRA_HOME hoặc --home.")
     request = urllib.request.Request(
         f"http://127.0.0.1:{asked.port}/sandbox/api{path}",
         data=None if body is None else json.dumps(body).encode(),
