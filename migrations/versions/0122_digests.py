@@ -1,14 +1,14 @@
 """Lists may be sent by themselves at their cut-off, quiet agencies are asked, and a daily digest goes out by e-mail
 
 Revision ID: 0122
-Revises: 0162
+Revises: 0131
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0122"
-down_revision = "0162"
+down_revision = "0131"
 branch_labels = None
 depends_on = None
 

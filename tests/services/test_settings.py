@@ -43,6 +43,7 @@ def test_the_country_settings_hold_where_nobody_says_otherwise(session: Session)
         unusual_change_percent=50,
         transfer_level=None,
         recovery_share_percent=30,
+        extension_past_cutoff=None,
         auto_send=False,
         remind_days=3,
     )
