@@ -19,7 +19,7 @@ from tests.life.world import World
 from tests.scale import NIGHT, scale
 
 EXAMPLES = scale(300, 20_000)
-STEPS = scale(6, 25)
+STEPS = scale(5, 25)
 SEED = int(os.environ.get("CHITRA_SEED") or (secrets.randbits(32) if NIGHT else 20_261_101))
 """By day always the same lives; at night others every time. CHITRA_SEED=… lives a night again."""
 
@@ -74,5 +74,5 @@ def caught(world: World, bug: Bug, monkeypatch: pytest.MonkeyPatch, story: Story
 def test_every_seeded_bug_is_caught_unless_it_does_no_harm(
     world: World, bug: Bug, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = caught(world, bug, monkeypatch, bug.story, 3)
+    found = caught(world, bug, monkeypatch, bug.story, scale(3, 100))
     assert bool(found) != bool(bug.harmless), found

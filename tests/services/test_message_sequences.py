@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.agency.messages import ControlTotals, LineStatus
 from app.models import Packet
-from app.services import packets, sending
+from app.services import inbox, packets, sending
 from app.services.batches import approval
 from app.services.books import checking
-from app.services.settlements import arithmetic, locking
+from app.services.settlements import arithmetic, holding, locking
 from tests import factories as make
 from tests import office
 from tests.life.one_transaction import OneTransaction, one_transaction
@@ -231,6 +231,22 @@ def test_after_the_lock(books: OneTransaction, accepted: Packet) -> None:
     session.commit()
     unchanged(session, *office.parts(accepted.code, whole(session, accepted, "unpaid"), report="QT-2"))
     unchanged(session, office.say(accepted.code, status="rjct", reason_message="Sai"))
+
+
+def test_after_the_deadline(books: OneTransaction, accepted: Packet) -> None:
+    session = books.session
+    body = office.parts(accepted.code, whole(session, accepted, "paid"))[0]
+    before = state_of(session)
+    with clock.at(date(2026, 12, 20)):
+        assert hear(session, body) == [("held", True)]
+        assert state_of(session) == before
+        settlement_id = office.settlement_of(session, accepted).id
+        holding.let_through(session, settlement_id, by=make.ACCOUNTANT, because="Bưu điện đã gọi trước hạn")
+        session.commit()
+        inbox.apply_waiting()
+    late = standing(books.refresh(), accepted)
+    assert late[:3] == (("paid",) * 3, "received", True)
+    assert checking.check(session) == []
 
 
 def test_before_sending(books: OneTransaction) -> None:
