@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import books, data, screens
-from bench.measures import CHECK_BOOKS, PROOFS, STEPS, Step
+from bench.measures import ARREARS, CHECK_BOOKS, PROOFS, RISEN_MONTHS, STEPS, Step
 from bench.server import Bench, running
 
 RUNS = 3
@@ -25,11 +25,16 @@ def main() -> None:
     """Measure everything asked for; figures over their limit are reported like the others."""
     options = _options()
     wanted = (
-        set(options.only.split(",")) if options.only else {step.name for step in (*STEPS, CHECK_BOOKS)} | {LIST_SCREENS}
+        set(options.only.split(","))
+        if options.only
+        else {step.name for step in (*STEPS, ARREARS, CHECK_BOOKS)} | {LIST_SCREENS}
     )
     figures: dict[str, Figures] = {}
     with running() as bench:
         figures |= _month(bench, wanted, options.lines)
+        if ARREARS.name in wanted:
+            figures[ARREARS.name] = _arrears(bench, options.person_months)
+            _say(ARREARS.name, figures[ARREARS.name])
         if wanted & {LIST_SCREENS, CHECK_BOOKS.name}:
             _past(bench, options.rows)
         if LIST_SCREENS in wanted:
@@ -46,6 +51,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--lines", type=int, default=100_000, help="payable lines of the province")
     parser.add_argument("--rows", type=int, default=1_000_000, help="lines under the list screens")
+    parser.add_argument("--person-months", type=int, default=100_000, help="listed person-months of a rise")
     parser.add_argument("--only", help="names of the measures wanted, with commas")
     return parser.parse_args()
 
@@ -101,6 +107,15 @@ def _prove(bench: Bench, step: Step, lines: int) -> None:
         row = admin.execute(PROOFS[step.name].replace(":month", "%(month)s"), {"month": data.MONTH}).fetchone()
     if row is None or row[0] != lines:
         raise SystemExit(f"{step.name} dealt with {row and row[0]} lines of {lines}: its figure would mean nothing")
+
+
+def _arrears(bench: Bench, person_months: int) -> Figures:
+    """A rise computed for months listed at the old amount."""
+    bench.create("rise")
+    with bench.admin("rise") as admin:
+        data.fill(admin, lines=person_months // RISEN_MONTHS, months=RISEN_MONTHS)
+    bench.copy("rise", "base")
+    return _measure(bench, ARREARS, person_months, RUNS)
 
 
 def _past(bench: Bench, rows: int) -> None:

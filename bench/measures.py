@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 
 from flask import current_app
 from sqlalchemy import text
@@ -17,6 +18,8 @@ from app.reports import exporting
 from app.reports.shape import Request
 from app.rules.actors import SYSTEM, Actor, Role
 from app.services import composing, inbox, packets, sending
+from app.services.arrears import proposing
+from app.services.arrears.proposing import RiseRequest
 from app.services.batches import approval, making
 from app.services.books import checking
 from app.services.settlements import locking
@@ -112,6 +115,14 @@ def check_books() -> None:
     assert not found, found
 
 
+def propose_arrears() -> None:
+    """Truy lĩnh: what the rise of 2026 owes the whole province for July to October, as a proposal."""
+    with acting_as(CLERK), transaction() as session:
+        area_id = session.execute(text("SELECT id FROM areas WHERE code = :code"), {"code": PROVINCE}).scalar_one()
+        months = {"from_month": date(2026, 7, 1), "to_month": date(2026, 10, 1), "due_month": MONTH}
+        proposing.propose_rise(session, RiseRequest(area_id, reason="Nâng mức chuẩn", **months), by=CLERK)
+
+
 def _keys(session: Session, sql: str) -> list[int]:
     return list(session.execute(text(f"{sql} ORDER BY id"), {"month": MONTH}).scalars())
 
@@ -134,7 +145,14 @@ STEPS: tuple[Step, ...] = (
 CHECK_BOOKS = Step("check_books", check_books, 2)
 """Measured over many settled months; no step of the month."""
 
+ARREARS = Step("arrears", propose_arrears, 30)
+"""On a past of its own: RISEN_MONTHS listed at the old amount."""
+
+RISEN_MONTHS = 4
+"""July to October 2026, the months the rise applies back to."""
+
 PROOFS: dict[str, str] = {
+    "arrears": "SELECT sum(line_count) FROM arrears_proposals WHERE :month IS NOT NULL",
     "make_lists": f"SELECT sum(line_count) FROM payout_batches WHERE {OF_THE_MONTH}",
     "lock_lists": f"SELECT sum(line_count) FROM payout_batches WHERE state = 'locked' AND {OF_THE_MONTH}",
     "build_bytes": "SELECT sum(line_count) FROM packets WHERE body_sha256 IS NOT NULL AND state = 'queued'",
@@ -148,4 +166,4 @@ PROOFS: dict[str, str] = {
 
 def find(name: str) -> Step:
     """The step called `name`."""
-    return next(step for step in (*STEPS, CHECK_BOOKS) if step.name == name)
+    return next(step for step in (*STEPS, ARREARS, CHECK_BOOKS) if step.name == name)
