@@ -214,6 +214,8 @@ MENUS: dict[str, frozenset[Role]] = {
     "DVCT_01": READERS,
     "DVCT_02": READERS,
     "DVCT_03": READERS,
+    "DVCT_04": READERS,
+    "DVCT_05": READERS,
     "DVCT_06": READERS,
     "DVCT_07": READERS,
     "DVCT_08": READERS,

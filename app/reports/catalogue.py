@@ -5,13 +5,39 @@ from __future__ import annotations
 from flask_babel import gettext
 
 from app.errors import NotFound
-from app.reports import c74b_hd, dvct_01, dvct_02, dvct_03, dvct_06, dvct_07, dvct_08, dvct_09, dvct_10, dvct_11
+from app.reports import (
+    c74b_hd,
+    dvct_01,
+    dvct_02,
+    dvct_03,
+    dvct_04,
+    dvct_05,
+    dvct_06,
+    dvct_07,
+    dvct_08,
+    dvct_09,
+    dvct_10,
+    dvct_11,
+)
 from app.reports.shape import Report
 from app.rules import names
 
 REPORTS: dict[str, Report] = {
     module.REPORT.code: module.REPORT
-    for module in (dvct_01, dvct_02, dvct_03, dvct_06, dvct_07, dvct_08, dvct_09, dvct_10, dvct_11, c74b_hd)
+    for module in (
+        dvct_01,
+        dvct_02,
+        dvct_03,
+        dvct_04,
+        dvct_05,
+        dvct_06,
+        dvct_07,
+        dvct_08,
+        dvct_09,
+        dvct_10,
+        dvct_11,
+        c74b_hd,
+    )
 }
 """Code -> report, in the order of the menu."""
 

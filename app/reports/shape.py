@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from app.rules.actors import bounds_of
 
 Kind = Literal[
-    "text", "code", "number", "money", "date", "month", "agency", "method", "outcome", "reason", "kind", "section"
-]
+    "text", "code", "number", "money", "date", "month",
+    "agency", "method", "outcome", "reason", "kind", "section", "arrears", "recovery",
+]  # fmt: skip
 UNBROKEN: frozenset[Kind] = frozenset({"code", "date", "month"})
 """Kinds of columns whose cells stay in one line on paper."""
 

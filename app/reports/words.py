@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_babel import gettext
 
-from app.rules.states import N_
+from app.rules.states import N_, RECOVERY
 from app.services.settlements.saying import REASONS, STANDINGS
 
 KINDS: dict[str, str] = {
@@ -35,6 +35,8 @@ WORDS: dict[str, dict[str, str]] = {
     "reason": REASONS,
     "kind": KINDS,
     "section": SECTIONS,
+    "arrears": OUTCOMES | {"waiting": N_("Chờ đưa vào danh sách")},
+    "recovery": dict(RECOVERY.states),
 }
 """Kind of a column whose cells may be codes -> code -> words; a text that is no code is its own words."""
 

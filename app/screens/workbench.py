@@ -36,7 +36,7 @@ from app.web.words import dmy, tag, thousands
 
 WHO_WORDS: dict[Role, Any] = {Role.AGENCY: _l("Bưu điện")}
 
-OWN_PAGES = ("suspension", "streak_long", "books", "rise", "streak", "stuck")
+OWN_PAGES = ("books", "due", "rise", "streak", "streak_long", "stuck", "suspension")
 """Kinds of trouble that are no places; each has a page of its own."""
 
 SORTS: dict[str, Callable[[AreaMonth], Any]] = {

@@ -16,8 +16,8 @@ from app import clock
 from app.models import FAULTS_FOR_A_PERSON
 from app.rules import dates
 from app.rules.actors import ROOT_PATH, Actor, Role, bounds_of
-from app.rules.states import ARREARS, BATCH, EXTENSION, N_
-from app.services import auto_sending
+from app.rules.states import ARREARS, BATCH, EXTENSION, N_, TRANSFER
+from app.services import auto_sending, balances
 from app.services.arrears import noticing
 from app.services.settlements import arithmetic, reports
 
@@ -111,6 +111,18 @@ KINDS: tuple[Kind, ...] = (
         N_("Đề nghị truy thu chờ quyết định"),
         N_("Lãnh đạo đồng ý hoặc không đồng ý truy thu."),
         "RecoveryView.show",
+    ),
+    Kind(
+        "transfer",
+        N_("Chứng từ chuyển tiền chờ duyệt"),
+        N_("Lãnh đạo duyệt hoặc không duyệt; tiền được tính vào số dư khi duyệt."),
+        "TransferView.show",
+    ),
+    Kind(
+        "due",
+        N_("Nơi còn phải chuyển tiền cho đơn vị chi trả"),
+        N_("Xem số dư, chuyển tiền rồi ghi chứng từ."),
+        "BalanceView.list",
     ),
     Kind(
         "blocking",
@@ -251,6 +263,10 @@ SELECT x.id, k.code, x.area_path, s.period_id, 1 AS n FROM deadline_extensions x
 SELECT r.id, l.full_name AS code, r.area_path, l.period_id, 1 AS n FROM recoveries r JOIN payout_lines l ON l.id = r.line_id
  WHERE r.state = 'proposed' AND r.area_path >= :low AND r.area_path < :high
 """,
+    "transfer": """
+SELECT t.id, t.treasury_ref AS code, t.area_path, t.period_id, 1 AS n FROM agency_transfers t
+ WHERE t.state = 'entered' AND t.area_path >= :low AND t.area_path < :high
+""",
     "blocking": """
 SELECT b.id, b.code, b.area_path, b.period_id, count(*) AS n FROM payout_batches b
   JOIN batch_findings f ON f.batch_id = b.id AND f.severity = 'blocking'
@@ -307,6 +323,7 @@ def items(session: Session, path: str, month: date) -> list[Item]:
     }
     found["books"] = (int(session.execute(text(_BOOKS), _bounds(path)).scalar_one()), 0, None)
     uncounted = None if path == ROOT_PATH else noticing.uncounted(session, path)
+    found["due"] = (0 if path == ROOT_PATH else balances.short(session, path), 0, None)
     found["rise"] = (uncounted.lists if uncounted else 0, 0, None)
     found["suspension"] = (int(session.execute(text(_SUSPENSIONS), _bounds(path)).scalar_one()), 0, None)
     twice, longer = _streaks_count(session, path, month)
@@ -440,6 +457,11 @@ SELECT 'arrears', q.id, 'TL-' || q.id, a.full_name, q.due_month, 'monthly', q.pe
   FROM arrears_proposals q JOIN areas a ON a.id = q.area_id
  WHERE q.state = 'proposed' AND q.made_by <> :me AND q.area_path >= :low AND q.area_path < :high
    AND 'arrears' = ANY(:kinds)
+UNION ALL
+SELECT 'transfer', t.id, t.treasury_ref, a.full_name, p.month, '', 0, t.amount_vnd, 0, t.entered_by, 0
+  FROM agency_transfers t JOIN areas a ON a.id = t.area_id JOIN periods p ON p.id = t.period_id
+ WHERE t.state = 'entered' AND t.entered_by <> :me AND t.area_path >= :low AND t.area_path < :high
+   AND 'transfer' = ANY(:kinds)
  ORDER BY month, kind, area_name, code LIMIT :limit
 """
 
@@ -448,7 +470,7 @@ def approvals(session: Session, path: str, *, by: Actor, limit: int = 200) -> Se
     """What the actor may approve now, the oldest month first: never their own preparation."""
     kinds = [
         machine.name
-        for machine, move in ((BATCH, "lock"), (EXTENSION, "grant"), (ARREARS, "approve"))
+        for machine, move in ((BATCH, "lock"), (EXTENSION, "grant"), (ARREARS, "approve"), (TRANSFER, "approve"))
         if by.has(*machine.moves[move].who - {Role.SYSTEM})
     ]
     facts = {**_bounds(path), "me": by.username, "kinds": kinds, "limit": limit}

@@ -14,7 +14,12 @@ from datetime import date
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app import clock
+from app.rules import dates
 from app.rules.actors import bounds_of
+
+MONTHS_AHEAD = 3
+"""Lists are sent no further ahead: at most three months in one settlement."""
 
 ONE_SPAN = "SELECT CAST(:month_from AS date) AS first, CAST(:month_to AS date) AS last"
 """One line for each account over all the months asked for."""
@@ -40,7 +45,7 @@ WITH span AS ({spans}), list AS (
            sum(CASE WHEN m.to_bucket = 'recovered' THEN m.amount_vnd ELSE -m.amount_vnd END) AS vnd
       FROM money_movements m JOIN payout_lines l ON l.id = m.line_id JOIN payout_batches b ON b.id = l.batch_id
      WHERE (m.from_bucket = 'recovered' OR m.to_bucket = 'recovered') AND m.other_line_id IS NULL
-       AND b.agency_id IS NOT NULL AND m.area_path >= :low AND m.area_path < :high
+       AND b.agency_id IS NOT NULL AND b.area_path >= :low AND b.area_path < :high
      GROUP BY 1, 2, 3
 ), account AS (
     SELECT DISTINCT ON (x.area_path, x.month) x.area_path, x.month,
@@ -142,6 +147,24 @@ def history(session: Session, path: str, first: date, last: date, *, agency_id: 
     return [
         Balance(**{"month" if name == "first" else name: value for name, value in row._mapping.items()}) for row in rows
     ]
+
+
+def short(session: Session, path: str) -> int:
+    """Accounts of the area and below that keep transfers here and have not been given all their lists need.
+
+    All lists sent so far count, also those of months to come. An account without any transfer is not kept here.
+    """
+    last = dates.add_months(clock.today().replace(day=1), MONTHS_AHEAD)
+    low, high = bounds_of(path)
+    return int(
+        session.execute(
+            text(
+                f"SELECT count(*) FROM ({source()}) b WHERE b.due_vnd > 0 AND EXISTS (SELECT 1 FROM agency_transfers t"
+                " WHERE t.agency_id = b.agency_id AND t.area_path = b.area_path)"
+            ),
+            {"low": low, "high": high, "agency": None, "month_from": last, "month_to": last},
+        ).scalar_one()
+    )
 
 
 def of_account(session: Session, path: str, agency_id: int, month: date) -> Balance | None:

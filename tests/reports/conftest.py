@@ -38,12 +38,13 @@ def settled(session: Session) -> PayoutBatch:
 
 @pytest.fixture
 def everything(session: Session) -> PayoutBatch:
-    """Two months: money carried over, a list sent twice with a line less, results of every kind, transfers; committed."""
+    """Two months: money carried over, arrears, a list sent twice with a line less, results of every kind, transfers; committed."""
     carried = make.entitled(session, "Đặng Thị Út", coefficient="2")
     make.entitled(session, FORMULA)
     gone = make.entitled(session, "Lò Văn Đi")
     make.settled_month(session, make.OCTOBER, unpaid=[carried.id], people=3)
     gone.status = "ended"
+    make.arrears(session, carried, 120_000)
     packet = office.received(session, people=2)
     office.tell(session, packet, status="rjct", reason_code="rjct", reason_message="Sai người nhận")
     approval.unlock(session, packet.batch_id, by=make.SUPERVISOR, because="Sửa theo bưu điện")

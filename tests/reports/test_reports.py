@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.errors import BadInput, NotFound
 from app.extensions import acting_as
 from app.models import Agency, PayoutBatch
@@ -15,6 +16,7 @@ from app.reports import asking, catalogue
 from app.reports.catalogue import REPORTS
 from app.rules.actors import Role
 from app.services import balances
+from app.services.recoveries import returning
 from app.services.settlements import arithmetic, locking
 from tests import factories as make
 from tests import office, stages
@@ -53,7 +55,7 @@ def row_of(session: Session, code: str, **more: object) -> dict[str, object]:
         ("DVCT_01", ["DVCT_01"]),
         ("danh sách đối tượng", ["DVCT_02"]),
         ("lien tiep", ["DVCT_03"]),
-        ("khau tru", ["DVCT_08"]),
+        ("khau tru", ["DVCT_04", "DVCT_08"]),
         ("phiên bản", ["DVCT_09"]),
         ("mẫu c74b", ["C74B_HD"]),
         ("số dư cuối kỳ", ["DVCT_11"]),
@@ -198,6 +200,44 @@ def test_months_unpaid_are_counted_back_until_one_is_missing(session: Session) -
     (row,) = table(session, "DVCT_03")
     assert (row["full_name"], row["streak"], row["since"]) == ("Hồ Thị Sáu", 3, date(2026, 9, 1))
     assert REPORTS["DVCT_03"].totals(session, asked("DVCT_03")).provisional == 1
+
+
+def test_recoveries_say_what_came_back_before_and_in_the_period_and_what_is_left(
+    session: Session, everything: PayoutBatch
+) -> None:
+    (row,) = table(session, "DVCT_04")
+    owed = row["amount_vnd"]
+    assert (row["reason"], row["state"], row["left_vnd"], row["now_vnd"]) == ("DEAD", "open", owed, 0)
+    key = session.execute(text("SELECT id FROM recoveries")).scalar_one()
+    returning.pay_cash(session, key, 40_000, reference="PT-1", by=make.ACCOUNTANT)
+    with clock.at(date(2026, 12, 5)):
+        returning.pay_cash(session, key, 60_000, reference="PT-2", by=make.ACCOUNTANT)
+        returning.write_off(session, key, because="Hộ nghèo", by=make.SUPERVISOR)
+    session.commit()
+    december = date(2026, 12, 1)
+    moneys = ("before_vnd", "now_vnd", "written_vnd", "left_vnd")
+    (row,) = table(session, "DVCT_04")
+    assert [row[name] for name in moneys] == [0, 40_000, 0, owed - 40_000]
+    (row,) = table(session, "DVCT_04", month_from=december, month_to=december)
+    assert [row[name] for name in moneys] == [40_000, 60_000, owed - 100_000, 0]
+    january = date(2027, 1, 1)
+    assert table(session, "DVCT_04", month_from=january, month_to=january) == []
+    balance = balances.of_account(session, make.COMMUNE_PATH, make.agency(session).id, december)
+    assert balance is not None and balance.recovered_vnd == 60_000
+
+
+def test_arrears_say_in_which_list_they_are_and_which_wait(session: Session, everything: PayoutBatch) -> None:
+    make.arrears(session, make.entitled(session, "Chờ Thị Sau"), 70_000)
+    session.commit()
+    found = {
+        row["full_name"]: (row["amount_vnd"], row["paid_month"], row["outcome"]) for row in table(session, "DVCT_05")
+    }
+    assert found == {
+        "Đặng Thị Út": (120_000, make.NOVEMBER, "paid"),
+        "Chờ Thị Sau": (70_000, None, "waiting"),
+    }
+    listed = sum(amount for amount, month, _outcome in found.values() if month)
+    assert listed == everything.arrears_vnd
 
 
 def test_payment_methods_add_up_to_what_was_sent(session: Session) -> None:

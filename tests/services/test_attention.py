@@ -13,6 +13,7 @@ from app.agency.messages import ControlTotals
 from app.rules.actors import Actor, Role
 from app.services import attention, extensions
 from tests import factories as make
+from tests import money_desk as desk
 from tests import office, stages
 
 NOVEMBER, OCTOBER, SEPTEMBER = make.NOVEMBER, make.OCTOBER, date(2026, 9, 1)
@@ -146,3 +147,34 @@ def test_being_paid_ends_a_streak(session: Session) -> None:
     with clock.at(date(2026, 11, 20)):
         make.settled_month(session, NOVEMBER)
     assert items(session) == {}
+
+
+# --- Money for the agency ------------------------------------------------------------------------------------------
+
+
+def test_transfers_that_wait_are_trouble_and_a_supervisors_to_approve(session: Session) -> None:
+    key = desk.entered(session, 5_000).id
+    session.commit()
+    found = {item.kind.name: item for item in attention.items(session, make.COMMUNE_PATH, make.NOVEMBER)}
+    assert (found["transfer"].count, found["transfer"].id) == (1, key)
+    (place,) = attention.places(session, make.COMMUNE_PATH, "transfer")
+    assert (place.id, place.month) == (key, make.NOVEMBER)
+    (waits,) = attention.approvals(session, make.COMMUNE_PATH, by=make.SUPERVISOR)
+    assert (waits.kind, waits.id, waits.amount_vnd, waits.asked_by) == ("transfer", key, 5_000, "tinh.ketoan")
+    maker = make.actor(make.Role.SUPERVISOR, "tinh.ketoan")
+    assert attention.approvals(session, make.COMMUNE_PATH, by=maker) == []
+    assert attention.approvals(session, make.COMMUNE_PATH, by=make.ACCOUNTANT) == []
+
+
+def test_an_account_that_keeps_transfers_here_and_is_short_is_trouble(session: Session) -> None:
+    packet = office.accepted(session, people=2)
+
+    def short() -> int:
+        kinds = {item.kind.name: item.count for item in attention.items(session, make.COMMUNE_PATH, make.NOVEMBER)}
+        return kinds.get("due", 0)
+
+    assert short() == 0, "nothing says that transfers are kept here"
+    desk.transferred(session, packet.total_vnd - 1)
+    assert short() == 1
+    desk.transferred(session, 1)
+    assert short() == 0
