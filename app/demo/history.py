@@ -13,7 +13,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.demo import changes
+from app.demo import changes, treasury
 from app.demo.counterpart import Counterpart, Undelivered
 from app.demo.load import BANK, POST, LoadedDemo
 from app.demo.staff import Staff, staff_of
@@ -27,7 +27,7 @@ from app.services.settlements import locking
 
 KINDS = ("monthly", "social_pension")
 
-MADE, APPROVED, SENT = 20, 21, 22
+MADE, APPROVED, SENT, TRANSFERRED = 20, 21, 22, 23
 """Days of the month before: within the cut-off by decree, the 25th."""
 PAID, SETTLED, CHECKED, CLOSED = 12, 16, 17, 18
 """Days of the month itself."""
@@ -128,6 +128,9 @@ def _play(offices: list[Office], agencies: Counterpart, month: date) -> None:
     everything = [batch_id for _office, batch_ids in made for batch_id in batch_ids]
     with clock.at(before.replace(day=SENT), hour=14):
         _let_accept(agencies, everything)
+    with _on(before, TRANSFERRED) as session:
+        for office, _batch_ids in made:
+            treasury.transfer_due(session, office.path, office.staff, month)
     with clock.at(month.replace(day=SETTLED)):
         _let_settle(agencies, everything, paid_on=month.replace(day=PAID))
     with _on(month, CHECKED) as session:

@@ -31,8 +31,7 @@ MOST_ACCOUNTS = 400
 MONTHS_SHOWN = 12
 
 SUMMED = (
-    "opening_vnd", "payable_vnd", "need_vnd", "transferred_vnd", "paid_vnd", "wrong_vnd", "recovered_vnd", "closing_vnd",
-    "due_vnd", "fee_vnd",
+    "opening_vnd", "need_vnd", "transferred_vnd", "paid_vnd", "wrong_vnd", "recovered_vnd", "closing_vnd", "due_vnd",
 )  # fmt: skip
 
 
