@@ -138,7 +138,7 @@ STEPS: tuple[Step, ...] = (
     Step("dvct_02_xlsx", write_report("DVCT_02", "xlsx"), 8, limit_mb=150),
     Step("dvct_08_xlsx", write_report("DVCT_08", "xlsx"), 8, limit_mb=150),
     Step("dvct_10_xlsx", write_report("DVCT_10", "xlsx"), 8, limit_mb=150),
-    Step("dvct_08_pdf", write_report("DVCT_08", "pdf"), 30, limit_mb=250),
+    Step("dvct_08_pdf", write_report("DVCT_08", "pdf"), 30, limit_mb=320),
 )
 """In the order of the month."""
 

@@ -276,6 +276,7 @@ def test_printing_shows_the_whole_report_without_the_frame(
     html = open_(client, "/reports/DVCT_02/print")
     assert html.count("<tr>") == 1 + 7 + 1 and 'class="menu"' not in html
     assert "DVCT_02. Danh sách đối tượng đã trả, chưa trả" in html and "Người lập biểu" in html
+    assert ">In báo cáo<" in html, "a button “In” alone was taken for the English word and said “Trong”"
     monkeypatch.setattr(exporting, "AT_ONCE", 3)
     assert page(client.get("/reports/DVCT_02/print"), 409).count("in được nhiều nhất 3 dòng") == 1
 
