@@ -45,6 +45,7 @@ from app.rules.states import (
     PACKET,
     PERIOD,
     RECOVERY,
+    RELOCATION,
     SETTLEMENT,
     SUSPENSION,
     TRANSFER,
@@ -175,6 +176,13 @@ class Inherited:
     """Rows of one area that hold for the areas below: seen from below too, changed only by the area itself."""
 
     area_path: Mapped[str] = mapped_column(PATH, nullable=False, comment=PATH_COMMENT)
+
+
+class Shared:
+    """Rows between two areas: seen from both, asked for by one and answered by the other."""
+
+    area_path: Mapped[str] = mapped_column(PATH, nullable=False, comment=PATH_COMMENT)
+    to_path: Mapped[str] = mapped_column(PATH, nullable=False, comment="Path of the other area, which sees the row too")
 
 
 # --- Areas -------------------------------------------------------------------------------------------------------
@@ -686,6 +694,74 @@ class PaymentMethod(Scoped, Model):
 
     def __str__(self) -> str:
         return self.account_no or self.wallet_phone or self.kind
+
+
+class Death(Scoped, Model):
+    """Cắt chết: a death as recorded, what it ended, the funeral cost it led to; undone when it was a mistake."""
+
+    __tablename__ = "deaths"
+    __table_args__ = (
+        Index("uq_deaths_standing", "beneficiary_id", unique=True, postgresql_where=text("undone_at IS NULL")),
+        Index("ix_deaths_area_path_id", "area_path", "id"),
+        CheckConstraint("(undone_at IS NULL) = (undone_reason IS NULL)", name="undone_for_a_reason"),
+        {"comment": "Deaths recorded (danh sách cắt chết); a mistaken one is undone, never deleted"},
+    )
+    id: Mapped[int] = key()
+    beneficiary_id: Mapped[int] = mapped_column(ForeignKey("beneficiaries.id"), nullable=False, comment="Who died")
+    died_on: Mapped[date] = mapped_column(Date, nullable=False, comment="When; that month is still paid")
+    note: Mapped[str] = words("Death certificate, who reported it", default="")
+    funeral_id: Mapped[int | None] = mapped_column(
+        ForeignKey("entitlements.id"), comment="Entitlement to the funeral cost, when somebody claims it"
+    )
+    before: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, nullable=False, comment="Status, payee and last days of entitlements before, to undo it"
+    )
+    recorded_by: Mapped[str] = words("Who recorded it")
+    recorded_at: Mapped[datetime] = instant("When", now=True)
+    undone_by: Mapped[str | None] = words("Who undid it", nullable=True)
+    undone_at: Mapped[datetime | None] = instant("When undone")
+    undone_reason: Mapped[str | None] = words("Why", nullable=True)
+
+    beneficiary: Mapped[Beneficiary] = relationship()
+    funeral: Mapped[Entitlement | None] = relationship()
+
+
+class Relocation(Shared, Model):
+    """Chuyển vùng: a person leaves one commune for another, which has to take them in."""
+
+    __tablename__ = "relocations"
+    __table_args__ = (
+        one_of("state", RELOCATION.states),
+        Index("uq_relocations_asked", "beneficiary_id", unique=True, postgresql_where=text("state = 'asked'")),
+        Index("ix_relocations_area_path_id", "area_path", "id"),
+        Index("ix_relocations_to_path_id", "to_path", "id"),
+        CheckConstraint("area_path <> to_path", name="elsewhere"),
+        CheckConstraint("state <> 'accepted' OR first_month IS NOT NULL", name="first_month"),
+        {"comment": "Relocations; the receiving side sees name and birth only until it has taken the person in"},
+    )
+    id: Mapped[int] = key()
+    beneficiary_id: Mapped[int] = mapped_column(ForeignKey("beneficiaries.id"), nullable=False, comment="Who moves")
+    from_area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), nullable=False, comment="Commune left")
+    to_area_id: Mapped[int] = mapped_column(ForeignKey("areas.id"), nullable=False, comment="Commune moved to")
+    from_name: Mapped[str] = words("Name of the commune left, which the other side cannot look up")
+    to_name: Mapped[str] = words("Name of the commune moved to")
+    beneficiary_code: Mapped[str] = words("Code of the person")
+    full_name: Mapped[str] = words("Name of the person")
+    birth: Mapped[str] = words("Birth date as shown")
+    to_hamlet: Mapped[str] = words("Hamlet or address there", default="")
+    reason: Mapped[str] = words("Why")
+    first_month: Mapped[date | None] = mapped_column(
+        Date, comment="First month whose list the new commune makes; earlier months stay with the old one"
+    )
+    state: Mapped[str] = state(RELOCATION)
+    asked_by: Mapped[str] = words("Who asked")
+    asked_at: Mapped[datetime] = instant("When", now=True)
+    decided_by: Mapped[str | None] = words("Who answered, or withdrew it", nullable=True)
+    decided_at: Mapped[datetime | None] = instant("When")
+    decision_note: Mapped[str | None] = words("Reason of a refusal or withdrawal", nullable=True)
+
+    def __str__(self) -> str:
+        return f"{self.beneficiary_code} {self.full_name}"
 
 
 # --- Periods -----------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from app.models import (
     Scoped,
     Settlement,
     SettlementRecord,
+    Shared,
     StateChange,
     UserChange,
 )
@@ -64,10 +65,11 @@ INTERNAL: Mapping[str, str] = {
 
 
 def scope_of_tables() -> dict[str, str]:
-    """Every table -> how it is limited: scoped, agency, inherited, areas, reference or internal."""
+    """Every table -> how it is limited: scoped, shared, agency, inherited, areas, reference or internal."""
     scopes = dict.fromkeys(REFERENCE, "reference") | dict.fromkeys(INTERNAL, "internal")
     scopes |= {"areas": "areas", "ab_user": "scoped", "ab_user_role": "scoped"}
     scopes |= {model.__tablename__: "agency" if model in OF_AN_AGENCY else "scoped" for model in _models(Scoped)}
+    scopes |= {model.__tablename__: "shared" for model in _models(Shared)}
     return scopes | {model.__tablename__: "inherited" for model in _models(Inherited)}
 
 
@@ -84,6 +86,13 @@ def criteria(actor: Actor) -> list[Any]:
         with_loader_criteria(
             Inherited,
             lambda cls: ((cls.area_path >= low) & (cls.area_path < high)) | func.starts_with(low, cls.area_path),
+            include_aliases=True,
+        ),
+        with_loader_criteria(
+            Shared,
+            lambda cls: (
+                ((cls.area_path >= low) & (cls.area_path < high)) | ((cls.to_path >= low) & (cls.to_path < high))
+            ),
             include_aliases=True,
         ),
         with_loader_criteria(AppUser, (AppUser.area_path >= low) & (AppUser.area_path < high), include_aliases=True),
@@ -108,7 +117,7 @@ def _criteria_of_agency(agency_id: int) -> list[Any]:
     conditions[StateChange] = or_(
         *(and_(StateChange.machine == machine, StateChange.entity_id.in_(own)) for machine, own in keys.items())
     )
-    hidden = [model for model in _models(Scoped) if model not in conditions]
+    hidden = [model for model in (*_models(Scoped), *_models(Shared)) if model not in conditions]
     conditions |= dict.fromkeys(hidden, false())
     return [with_loader_criteria(model, condition, include_aliases=True) for model, condition in conditions.items()]
 

@@ -113,6 +113,10 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     | dict.fromkeys(("withdraw", "recall"), frozenset({CLERK, SUPERVISOR})),
     "MakeListsView": dict.fromkeys(("can_form", "can_make", "can_list"), frozenset({CLERK})),
     "DeathView": reads(READERS),
+    "RecordDeathView": dict.fromkeys(("can_form", "can_stranger", "can_undo", "can_list"), frozenset({CLERK})),
+    "RelocationView": reads(READERS) | dict.fromkeys(("accept", "refuse", "withdraw"), frozenset({CLERK, SUPERVISOR})),
+    "AskRelocationView": dict.fromkeys(("can_form", "can_list"), frozenset({CLERK})),
+    "SuccessionView": dict.fromkeys(("can_form", "can_list"), frozenset({CENTRAL})),
     "PacketView": reads(EVERYONE)
     | {"can_recall": frozenset({CLERK, SUPERVISOR}), "can_body": ADMINS | {AUDITOR}, "can_file": OFFICE | {AGENCY_USER}}
     | dict.fromkeys(("can_answer", "can_bring"), frozenset({CLERK, SUPERVISOR, AGENCY_USER}))
@@ -190,6 +194,7 @@ MENUS: dict[str, frozenset[Role]] = {
     "Danh mục hành chính": READERS,
     "Quản lý đối tượng": READERS,
     "Hồ sơ đối tượng": READERS,
+    "Chuyển vùng": READERS,
     "Nhập từ tệp": frozenset({CLERK, ACCOUNTANT}),
     "Kiểm tra sổ sách": ADMINS | {AUDITOR},
     "Quản lý người dùng": ADMINS | {AUDITOR},

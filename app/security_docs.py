@@ -27,6 +27,7 @@ Một yêu cầu đi qua ba cửa. A request passes three doors.
 
 SCOPES = {
     "scoped": "địa bàn của mình và cấp dưới · own area and below",
+    "shared": "giữa hai địa bàn: cả hai cùng thấy · between two areas: seen from both",
     "agency": "như trên, và chỉ của đơn vị chi trả mình · the same, and only one's own agency's",
     "inherited": "đọc cả của cấp trên, sửa từ địa bàn mình xuống · read from above, changed from the own area down",
     "areas": "địa bàn mình, cấp dưới và các cấp trên · own area, below, and those above",

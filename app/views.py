@@ -25,6 +25,7 @@ from app.screens import (
     periods,
     recoveries,
     registry,
+    relocations,
     reports,
     result_entry,
     search,
@@ -79,6 +80,9 @@ def _registry(appbuilder: Any) -> None:
     ):  # fmt: skip
         appbuilder.add_view_no_menu(under)
     appbuilder.add_view(registry.BeneficiaryView, "Hồ sơ đối tượng", label=_l("Hồ sơ đối tượng"), **people)
+    appbuilder.add_view(relocations.RelocationView, "Chuyển vùng", label=_l("Chuyển vùng"), **people)
+    appbuilder.add_view_no_menu(relocations.AskRelocationView)
+    appbuilder.add_view_no_menu(relocations.SuccessionView)
     appbuilder.add_view(imports.ImportView, "Nhập từ tệp", label=_l("Nhập từ tệp"), **people)
 
 
@@ -90,6 +94,7 @@ def _paying(appbuilder: Any) -> None:
     appbuilder.add_view(arrears.ArrearsProposalView, "Truy lĩnh", label=_l("Truy lĩnh"), **paying)
     appbuilder.add_view_no_menu(arrears_making.MakeArrearsView)
     appbuilder.add_view(suspensions.SuspensionView, "Tạm dừng chi trả", label=_l("Tạm dừng chi trả"), **paying)
+    appbuilder.add_view_no_menu(deaths.RecordDeathView)
     appbuilder.add_view(deaths.DeathView, "Danh sách cắt chết", label=_l("Danh sách cắt chết"), **paying)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
 from app.extensions import acting_as, db
-from app.models import AppUser, Area, Inherited, Scoped
+from app.models import AppUser, Area, Inherited, Scoped, Shared
 from app.models import metadata as tables
 from app.rules.actors import PEOPLE, Actor, Role
 from app.scope import INTERNAL, OF_AN_AGENCY, REFERENCE, scope_of_tables
@@ -222,6 +222,8 @@ def test_row_level_security_binds_each_scoped_table(session: Session, table: str
         assert "chitra.lo" in condition or bound_by_its_user, (table, command)
         if scope == "agency":
             assert "agency_id" in condition and "chitra.agency" in condition, (table, command)
+        if scope == "shared":
+            assert "area_path" in condition and "to_path" in condition, (table, command)
         if scope == "inherited":
             assert ("starts_with" in condition) is (command == "SELECT"), (table, command)
 
@@ -230,14 +232,14 @@ def test_every_table_that_carries_an_area_is_scoped() -> None:
     kinds = scope_of_tables()
     for name, table in tables.tables.items():
         if "area_path" in table.columns:
-            assert kinds[name] in ("scoped", "agency", "inherited"), name
+            assert kinds[name] in ("scoped", "shared", "agency", "inherited"), name
 
 
 SCOPED_MODELS = sorted(
     (
         mapper.class_
         for mapper in AppUser.registry.mappers
-        if issubclass(mapper.class_, Scoped | Inherited | Area | AppUser)
+        if issubclass(mapper.class_, Scoped | Inherited | Shared | Area | AppUser)
     ),
     key=lambda model: str(model.__tablename__),
 )

@@ -411,8 +411,51 @@ RECOVERY = Machine(
     ),
 )
 
+RELOCATION = Machine(
+    name="relocation",
+    label=N_("Chuyển vùng"),
+    table="relocations",
+    initial="asked",
+    states={
+        "asked": N_("Chờ nơi đến tiếp nhận"),
+        "accepted": N_("Đã tiếp nhận"),
+        "refused": N_("Không tiếp nhận"),
+        "withdrawn": N_("Đã rút"),
+    },
+    tone={"asked": "warn", "accepted": "good", "refused": "bad", "withdrawn": "off"},
+    moves=_moves(
+        Move(
+            "accept",
+            N_("Tiếp nhận"),
+            _set("asked"),
+            "accepted",
+            frozenset({_CLERK, _SUPERVISOR, Role.CENTRAL_ADMIN}),
+            N_("Nơi đến nhận hồ sơ; người này vào danh sách của nơi đến từ kỳ chưa lập."),
+        ),
+        Move(
+            "refuse",
+            N_("Không tiếp nhận"),
+            _set("asked"),
+            "refused",
+            frozenset({_CLERK, _SUPERVISOR}),
+            N_("Người này ở lại danh sách của nơi đi."),
+            reason_required=True,
+        ),
+        Move(
+            "withdraw",
+            N_("Rút đề nghị"),
+            _set("asked"),
+            "withdrawn",
+            frozenset({_CLERK, _SUPERVISOR}),
+            N_("Nơi đi rút đề nghị khi nơi đến chưa trả lời."),
+            reason_required=True,
+        ),
+    ),
+)
+
 MACHINES: dict[str, Machine] = {
-    m.name: m for m in (BATCH, PACKET, SETTLEMENT, EXTENSION, PERIOD, TRANSFER, RECOVERY, ARREARS, SUSPENSION)
+    m.name: m
+    for m in (BATCH, PACKET, SETTLEMENT, EXTENSION, PERIOD, TRANSFER, RECOVERY, ARREARS, SUSPENSION, RELOCATION)
 }
 
 LINE_RESULTS: dict[str, str] = {

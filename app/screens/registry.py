@@ -216,7 +216,8 @@ class BeneficiaryView(SafeModelView):
         "status_reason", "died_on", "created_at", "changed_at",
     ]  # fmt: skip
     add_columns = ["full_name", "birth", "sex", "id_number", "ethnicity", "area", "hamlet", "address", "phone"]
-    edit_columns = [*add_columns, "status", "status_reason", "died_on"]
+    edit_columns = [*(one for one in add_columns if one != "area"), "status", "status_reason", "died_on"]
+    show_template = "chitra/registry/person.html"
     search_columns = ["name_fold", "code", "id_number", "hamlet", "area", "status", "birth_year"]
     order_columns = ["code", "full_name", "status", "hamlet"]
     base_order = ("name_sort", "asc")

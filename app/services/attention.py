@@ -107,6 +107,12 @@ KINDS: tuple[Kind, ...] = (
         "ExtensionView.show",
     ),
     Kind(
+        "relocation",
+        N_("Người chuyển đến chờ tiếp nhận"),
+        N_("Tiếp nhận để đưa người này vào danh sách kỳ sau, hoặc trả lời không tiếp nhận."),
+        "RelocationView.show",
+    ),
+    Kind(
         "recovery",
         N_("Đề nghị truy thu chờ quyết định"),
         N_("Lãnh đạo đồng ý hoặc không đồng ý truy thu."),
@@ -258,6 +264,10 @@ SELECT s.id, k.code, s.area_path, s.period_id, 1 AS n FROM settlements s JOIN pa
 SELECT x.id, k.code, x.area_path, s.period_id, 1 AS n FROM deadline_extensions x
   JOIN settlements s ON s.id = x.settlement_id JOIN packets k ON k.id = s.packet_id
  WHERE x.state = 'asked' AND x.area_path >= :low AND x.area_path < :high
+""",
+    "relocation": """
+SELECT r.id, r.full_name AS code, r.to_path AS area_path, CAST(NULL AS integer) AS period_id, 1 AS n FROM relocations r
+ WHERE r.state = 'asked' AND r.to_path >= :low AND r.to_path < :high
 """,
     "recovery": """
 SELECT r.id, l.full_name AS code, r.area_path, l.period_id, 1 AS n FROM recoveries r JOIN payout_lines l ON l.id = r.line_id

@@ -28,6 +28,10 @@ class NotACommune(BadInput):
     """Hãy chọn xã, phường hoặc đặc khu thuộc địa bàn của bạn."""
 
 
+class MovesByRelocation(BadInput):
+    """Người này đang ở địa bàn khác; đổi địa bàn bằng chức năng Chuyển vùng, khi nơi đến tiếp nhận."""
+
+
 class DeathNeedsDate(BadInput):
     """Đối tượng đã chết thì phải có ngày chết, không ở tương lai và không trước ngày sinh."""
 
@@ -66,6 +70,8 @@ def save_beneficiary(session: Session, row: Beneficiary, *, by: Actor) -> list[s
     area = row.area if row.area is not None else session.get(Area, row.area_id or 0)
     if area is None or area.level != "commune" or not by.may_see(area.path):
         raise NotACommune(field="area")
+    if row.code is not None and row.area_path is not None and row.area_path != area.path:
+        raise MovesByRelocation(field="area")
     row.full_name = cleaned("full_name", names.clean_name, row.full_name or "")
     row.name_fold, row.name_sort = names.fold(row.full_name), names.sort_key(row.full_name)
     row.id_number = cleaned("id_number", identity.parse_id, row.id_number) if row.id_number else None

@@ -7,10 +7,24 @@ from datetime import date
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+# Who has been taken in by another commune stays with the old one for the months before (services/lives/relocating.py):
+# the old list can be made again, and nobody is in both or in neither.
+_STAYS = """
+CREATE TEMPORARY TABLE make_stay ON COMMIT DROP AS
+SELECT DISTINCT ON (beneficiary_id) beneficiary_id, from_area_id AS area_id, area_path
+  FROM relocations WHERE state = 'accepted' AND first_month > :month
+ ORDER BY beneficiary_id, first_month, id
+"""
+_RESIDENTS = """
+       (b.area_path >= :low AND b.area_path < :high AND b.id <> ALL (ARRAY(SELECT beneficiary_id FROM make_stay))
+        OR b.id = ANY (ARRAY(SELECT beneficiary_id FROM make_stay WHERE area_path >= :low AND area_path < :high)))
+"""
+
 # Running entitlements of living, active people; the month of death is still paid (domain.md, section 4). Of the groups
 # a person belongs to, the highest coefficient only, plus the single parent's benefit per child (NĐ 20/2021, art. 6);
-# social pension or assistance, whichever is higher (NĐ 176/2025). A funeral entitlement is owed once, for its month.
-_BENEFITS = """
+# social pension or assistance, whichever is higher (NĐ 176/2025). A funeral entitlement is owed once, in its month or the
+# first list made after it.
+_BENEFITS = f"""
 CREATE TEMPORARY TABLE make_benefit ON COMMIT DROP AS
 WITH running AS (
     SELECT e.id AS entitlement_id, e.beneficiary_id, t.batch_kind, t.stacks,
@@ -19,11 +33,13 @@ WITH running AS (
            round(e.coefficient * e.units * CASE t.batch_kind WHEN 'monthly' THEN a.monthly_vnd
                  WHEN 'social_pension' THEN a.pension_vnd ELSE a.funeral_vnd END)::bigint AS benefit_vnd
       FROM beneficiaries b
-      JOIN make_area a ON a.commune_id = b.area_id
+      LEFT JOIN make_stay s ON s.beneficiary_id = b.id
+      JOIN make_area a ON a.commune_id = coalesce(s.area_id, b.area_id)
       JOIN entitlements e ON e.beneficiary_id = b.id
       JOIN benefit_types t ON t.id = e.benefit_type_id
-     WHERE b.area_path >= :low AND b.area_path < :high
-       AND e.status = 'active' AND e.starts_on <= :last AND (e.ends_on IS NULL OR e.ends_on >= :month)
+     WHERE {_RESIDENTS}
+       AND e.status = 'active' AND e.starts_on <= :last
+       AND (e.ends_on IS NULL OR e.ends_on >= :month OR t.batch_kind = 'funeral')
        AND CASE WHEN t.batch_kind = 'funeral' THEN b.status = 'dead'
                 ELSE b.status = 'active' OR (b.status = 'dead' AND b.died_on >= :month) END
 ), ranked AS (
@@ -40,7 +56,9 @@ WITH running AS (
 SELECT entitlement_id, standard_vnd, benefit_vnd FROM chosen
  WHERE batch_kind = ANY(:kinds)
    AND CASE batch_kind WHEN 'monthly' THEN assistance_vnd >= pension_vnd
-                       WHEN 'social_pension' THEN pension_vnd > assistance_vnd ELSE true END
+                       WHEN 'social_pension' THEN pension_vnd > assistance_vnd
+                       ELSE NOT EXISTS (SELECT 1 FROM payout_lines l WHERE l.entitlement_id = chosen.entitlement_id
+                                           AND l.live AND l.benefit_vnd > 0 AND l.period_id <> :period_id) END
 """
 
 # A month missed by a suspension and proposed as arrears is not paid by a list of that month as well.
@@ -53,7 +71,7 @@ DELETE FROM make_benefit m USING arrears_proposal_lines x
 # Money of earlier lists: unpaid lines nobody carries yet, and arrears due; months settled at once carry nothing among
 # themselves. It also goes to people whose entitlement has ended; it waits for people who are suspended or have moved away
 # and are not yet received.
-_OWED = """
+_OWED = f"""
 CREATE TEMPORARY TABLE make_owed ON COMMIT DROP AS
 SELECT entitlement_id, sum(carried_vnd)::bigint AS carried_vnd, sum(arrears_vnd)::bigint AS arrears_vnd
   FROM (
@@ -67,8 +85,10 @@ SELECT entitlement_id, sum(carried_vnd)::bigint AS carried_vnd, sum(arrears_vnd)
   JOIN entitlements e ON e.id = entitlement_id
   JOIN benefit_types t ON t.id = e.benefit_type_id
   JOIN beneficiaries b ON b.id = e.beneficiary_id
-  JOIN make_area a ON a.commune_id = b.area_id AND (unpaid_month IS NULL OR unpaid_month < a.group_month)
- WHERE b.area_path >= :low AND b.area_path < :high AND b.status IN ('active', 'stopped', 'dead')
+  LEFT JOIN make_stay s ON s.beneficiary_id = b.id
+  JOIN make_area a ON a.commune_id = coalesce(s.area_id, b.area_id)
+   AND (unpaid_month IS NULL OR unpaid_month < a.group_month)
+ WHERE {_RESIDENTS} AND b.status IN ('active', 'stopped', 'dead')
    AND e.status <> 'suspended' AND t.batch_kind = :kind
  GROUP BY entitlement_id
 """
@@ -77,7 +97,7 @@ _LINES = """
 CREATE TEMPORARY TABLE make_line ON COMMIT DROP AS
 SELECT x.entitlement_id, x.standard_vnd, x.benefit_vnd, x.arrears_vnd, x.carried_vnd,
        e.beneficiary_id, e.benefit_type_id, e.coefficient, e.units,
-       b.area_path, b.code, b.full_name, b.name_fold, b.name_sort, b.hamlet,
+       coalesce(s.area_path, b.area_path) AS area_path, b.code, b.full_name, b.name_fold, b.name_sort, b.hamlet,
        concat_ws('/', lpad(b.birth_day::text, 2, '0'), lpad(b.birth_month::text, 2, '0'), b.birth_year) AS birth,
        coalesce(p.kind, 'self') AS payee_kind, coalesce(p.full_name, b.full_name) AS payee_name,
        coalesce(m.kind, 'cash') AS method,
@@ -95,10 +115,11 @@ SELECT x.entitlement_id, x.standard_vnd, x.benefit_vnd, x.arrears_vnd, x.carried
   ) x
   JOIN entitlements e ON e.id = x.entitlement_id
   JOIN beneficiaries b ON b.id = e.beneficiary_id
-  JOIN make_area a ON a.commune_id = b.area_id
+  LEFT JOIN make_stay s ON s.beneficiary_id = b.id
+  JOIN make_area a ON a.commune_id = coalesce(s.area_id, b.area_id)
   LEFT JOIN payees p ON p.beneficiary_id = b.id AND p.is_current
   LEFT JOIN payment_methods m ON m.payee_id = p.id AND m.is_current
-  LEFT JOIN make_contract k ON k.commune_id = b.area_id AND k.method = coalesce(m.kind, 'cash')
+  LEFT JOIN make_contract k ON k.commune_id = a.commune_id AND k.method = coalesce(m.kind, 'cash')
  WHERE NOT EXISTS (SELECT 1 FROM payout_lines l WHERE l.entitlement_id = x.entitlement_id
                       AND l.period_id = :period_id AND l.live)
 """
@@ -120,9 +141,9 @@ def compute(session: Session, low: str, high: str, *, month: date, last: date, p
         "kind": kind,
         "kinds": KINDS_OF_A_SUPPLEMENT if kind == "supplementary" else [kind],
     }
-    for name in ("make_line", "make_owed", "make_benefit"):
+    for name in ("make_line", "make_owed", "make_benefit", "make_stay"):
         session.execute(text(f"DROP TABLE IF EXISTS {name}"))
-    for statement in (_BENEFITS, _PROPOSED, _OWED):
+    for statement in (_STAYS, _BENEFITS, _PROPOSED, _OWED):
         session.execute(text(statement), facts)
     session.execute(text("SET LOCAL default_statistics_target = 10"))  # 3.000 rows tell enough
     for name in ("make_benefit", "make_owed"):

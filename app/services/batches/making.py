@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
+from app.extensions import acting_as
 from app.models import BATCH_KINDS, Area, PayoutBatch, Period
 from app.rules import dates
-from app.rules.actors import Actor, Role, bounds_of
+from app.rules.actors import SYSTEM, Actor, Role, bounds_of
 from app.services import periods, settings, transitions
 from app.services.batches import candidates, checks, scope
 from app.services.batches.lines import attach_money, write_totals
@@ -176,7 +177,9 @@ def _compute(session: Session, path: str, period: Period, kind: str) -> None:
     session.execute(text("SELECT pg_advisory_xact_lock_shared(hashtext('arrears_owed'))"))
     last = date.fromordinal(dates.add_months(period.month, 1).toordinal() - 1)
     scope.prepare(session, low, high, month=period.month, known_on=clock.today())
-    candidates.compute(session, low, high, month=period.month, last=last, period_id=period.id, kind=kind)
+    # Of a person who has moved in, money of the old area's lists must be seen: the bounds limit the people, not the lists.
+    with acting_as(SYSTEM):
+        candidates.compute(session, low, high, month=period.month, last=last, period_id=period.id, kind=kind)
 
 
 def _names(session: Session, sql: str, **facts: object) -> list[str]:

@@ -1,0 +1,1 @@
+"""Deaths, people who move, areas that merge: what ends or moves the lists a person is on."""
