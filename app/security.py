@@ -167,7 +167,14 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     | dict.fromkeys(("can_lock", "can_unlock"), frozenset({SUPERVISOR}))
     | {"can_recall": frozenset({CLERK, SUPERVISOR})},
     "PacketsApi": {"can_get": EVERYONE},
-    "SettlementsApi": {"can_get": EVERYONE, "can_lock": frozenset({ACCOUNTANT}), "can_extend": OFFICE | {AGENCY_USER}},
+    "SettlementsApi": {
+        "can_get": EVERYONE,
+        "can_lock": frozenset({ACCOUNTANT}),
+        "can_reopen": frozenset({SUPERVISOR}),
+        "can_extend": OFFICE | {AGENCY_USER},
+    },
+    "RecoveriesApi": {"can_get": READERS, "can_post": frozenset({CLERK}), "can_cash": frozenset({ACCOUNTANT})}
+    | dict.fromkeys(("can_approve", "can_refuse", "can_write_off"), frozenset({SUPERVISOR})),
     "SettlementRecordsApi": {"can_get": EVERYONE},
     "ExtensionsApi": {"can_get": EVERYONE}
     | dict.fromkeys(("can_grant", "can_refuse", "can_revoke"), frozenset({SUPERVISOR})),

@@ -9,14 +9,27 @@ from flask import current_app
 
 def register(appbuilder: Any) -> None:
     """Register every endpoint for machines."""
-    from app.api import agency, arrears, description, health, paying, people, reports, rest, sessions, settling, work
+    from app.api import (
+        agency,
+        arrears,
+        description,
+        health,
+        paying,
+        people,
+        recoveries,
+        reports,
+        rest,
+        sessions,
+        settling,
+        work,
+    )
 
     current_app.session_interface = sessions.SessionsOfPeople()
     current_app.register_blueprint(health.blueprint)
     current_app.register_blueprint(agency.blueprint)
     for resource in (
         rest.AreasApi, people.BeneficiariesApi, rest.PayoutBatchesApi, rest.PacketsApi, settling.SettlementsApi,
-        settling.SettlementRecordsApi, settling.ExtensionsApi,
+        settling.SettlementRecordsApi, settling.ExtensionsApi, recoveries.RecoveriesApi,
         arrears.ArrearsApi, arrears.ArrearsProposalsApi, reports.ReportsApi, work.WorkApi, paying.PaymentSettingsApi,
         description.ApiDescription,
     ):  # fmt: skip

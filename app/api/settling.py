@@ -19,7 +19,7 @@ from app.models import DeadlineExtension, Settlement, SettlementRecord
 from app.rules import deadlines
 from app.screens.interface import SafeInterface
 from app.services import extensions
-from app.services.settlements import arithmetic, locking
+from app.services.settlements import arithmetic, locking, reopening
 from app.services.settlements.arithmetic import Figures
 
 EXTEND = {
@@ -38,7 +38,7 @@ class SettlementsApi(Resource):
     """Quyết toán: what the agency reported of a packet; locked by the accountant, extended by a supervisor."""
 
     resource_name = "settlements"
-    include_route_methods = {"get_list", "get", "lock", "extend"}
+    include_route_methods = {"get_list", "get", "lock", "reopen", "extend"}
     datamodel = SafeInterface(Settlement)
     list_columns = [
         "id", "area_path", "packet_id", "packet.code", "batch_id", "batch.code", "agency.code", "period_id", "period.month",
@@ -65,13 +65,41 @@ class SettlementsApi(Resource):
         post:
           responses:
             200:
-              description: The settlement, locked for good
+              description: The settlement, locked; only a supervisor can reopen it
         """
 
         def call(session: Session, key: int, _values: dict[str, Any]) -> None:
             locking.lock(session, key, by=current_actor())
 
         return self.act(pk, ANY_REASON, call)
+
+    @expose("/<pk>/reopen", methods=["POST"])
+    @protect()
+    @permission_name("reopen")
+    def reopen(self, pk: str) -> Response:
+        """Take a locked settlement back by reversing entries, with a reason
+        ---
+        post:
+          requestBody:
+            required: true
+            content:
+              application/json:
+                schema:
+                  type: object
+                  additionalProperties: false
+                  required: [reason]
+                  properties:
+                    reason:
+                      type: string
+          responses:
+            200:
+              description: The settlement, its lines waiting for a result again
+        """
+
+        def call(session: Session, key: int, values: dict[str, Any]) -> None:
+            reopening.reopen(session, key, by=current_actor(), because=values["reason"])
+
+        return self.act(pk, REASON, call)
 
     @expose("/<pk>/extend", methods=["POST"])
     @protect()

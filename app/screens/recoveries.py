@@ -171,7 +171,7 @@ class RecoveryView(ReadOnlyView):
             item=item,
             page=page,
             words=recovery_page,
-            names=persons.named(session, [change.actor for change in page.history]),
+            names=persons.named(session, page.people),
             may={
                 name: self.may(f"can_{name}")
                 for name in ("approve", "refuse", "cash", "write_off", "instalment", "withdraw")

@@ -50,6 +50,12 @@ class RecoveryPage:
     history: Sequence[StateChange]
 
     @property
+    def people(self) -> list[str]:
+        """User names the page shows."""
+        known = [self.item.entered_by, self.item.decided_by, *(entry.entered_by for entry in self.entries)]
+        return [name for name in (*known, *(change.actor for change in self.history)) if name]
+
+    @property
     def seen(self) -> str:
         """What a person who decides has before their eyes; another text means that it changed meanwhile."""
         return (

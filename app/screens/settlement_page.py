@@ -15,7 +15,7 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import DeadlineExtension, Settlement, StateChange
+from app.models import AreaPeriod, DeadlineExtension, Settlement, StateChange
 from app.rules import deadlines, names
 from app.rules.problems import UnreadableError
 from app.rules.states import SETTLEMENT
@@ -79,6 +79,7 @@ class SettlementPage:
     faults: Sequence[faults.Fault]
     months: Sequence[tuple[Settlement, Figures]]
     waits_for: str
+    period: AreaPeriod | None
 
     @property
     def is_open(self) -> bool:
@@ -190,6 +191,11 @@ def of(session: Session, item: Settlement) -> SettlementPage:
         faults=faults.of_settlement(session, item.id),
         months=months,
         waits_for=waits_for,
+        period=session.scalars(
+            select(AreaPeriod).where(
+                AreaPeriod.area_id == item.batch.area_id, AreaPeriod.period_id == item.batch.period_id
+            )
+        ).first(),
     )
 
 

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.extensions import acting_as
+from app.models import Recovery
 from app.rules.actors import PEOPLE, SYSTEM, Role
-from app.services import extensions
+from app.services import extensions, transitions
 from app.services.arrears import proposing
 from app.services.arrears.proposing import HandEntry
 from tests import factories as make
@@ -81,6 +82,14 @@ DOORS = [
     Door("POST", "/api/v1/arrears_proposals/{}/reject", frozenset({SUPERVISOR}), "proposal", {}),
     Door("POST", "/api/v1/arrears_proposals/{}/withdraw", frozenset({CLERK}), "proposal", {}),
     Door("POST", "/api/v1/arrears_proposals/{}/revoke", frozenset({SUPERVISOR}), "proposal", {}),
+    Door("POST", "/api/v1/settlements/{}/reopen", frozenset({SUPERVISOR}), "settlement", {}),
+    Door("GET", "/api/v1/recoveries/", READERS),
+    Door("GET", "/api/v1/recoveries/{}", READERS, "recovery"),
+    Door("POST", "/api/v1/recoveries/", frozenset({CLERK}), "", {}),
+    Door("POST", "/api/v1/recoveries/{}/approve", frozenset({SUPERVISOR}), "recovery", {"decision_no": 5}),
+    Door("POST", "/api/v1/recoveries/{}/refuse", frozenset({SUPERVISOR}), "recovery", {}),
+    Door("POST", "/api/v1/recoveries/{}/cash", frozenset({ACCOUNTANT}), "recovery", {}),
+    Door("POST", "/api/v1/recoveries/{}/write_off", frozenset({SUPERVISOR}), "recovery", {}),
     Door("GET", "/api/v1/_openapi", frozenset(PEOPLE)),
 ]
 """Bodies are such that nothing happens: what is asked here is only whether the door opens (200, 409 or 422)."""
@@ -115,12 +124,19 @@ def keys(session: Session) -> dict[str, Any]:
         owed = make.arrears(session, entitled, 40_000)
         entry = HandEntry(entitled.id, make.OCTOBER, date(2026, 12, 1), 40_000, "Chậm", "1/QĐ")
         proposal = proposing.enter(session, entry, by=make.CLERK)
+        line = office.lines_of(session, packet)[0]
+        recovery = Recovery(
+            line_id=line.id, beneficiary_id=line.beneficiary_id, area_path=line.area_path, amount_vnd=1, reason="Sai"
+        )
+        session.add(recovery)
+        session.flush()
+        transitions.created(session, "recovery", [recovery.id], by=make.CLERK)
     session.commit()
     one = "SELECT min(id) FROM "
     return {
         "area": people.area_id(people.BA_DINH), "code": people.BA_DINH, "person": rows(one + "beneficiaries")[0][0],
         "batch": packet.batch_id, "packet": packet.id, "settlement": settlement.id, "extension": asked.id,
-        "arrears": owed.id, "proposal": proposal.id,
+        "arrears": owed.id, "proposal": proposal.id, "recovery": recovery.id,
         "record": rows(one + "settlement_records")[0][0],
     }  # fmt: skip
 

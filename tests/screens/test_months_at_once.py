@@ -101,11 +101,13 @@ def test_two_months_are_shown_locked_closed_and_reopened_at_once(desk: Desk, ses
     assert "Đã chốt kỳ 11/2026" in post(accountant, f"/periods/close/{period}", seen=seen(month_page, "close"))
     assert desk.value("SELECT count(*) FROM area_periods WHERE state = 'closed'") == 2
     locked = page(boss, f"/settlements/show/{key}")
-    assert "Mở lại quyết toán: 2 dòng, 1.080.000 đ trở về chờ kết quả" in locked
+    assert "Mở lại kỳ trước khi mở lại quyết toán" in locked and '<dialog id="reopen"' not in locked
     assert "Hãy mở lại kỳ trước" in post(boss, f"/settlements/reopen/{key}", reason="Sai")
     closed = page(boss, f"/periods/show/{period}")
     assert "chưa có danh sách được duyệt" in closed
     post(boss, f"/periods/reopen/{period}", seen=seen(closed, "reopen"), reason="Sai")
+    opened = page(boss, f"/settlements/show/{key}")
+    assert "Mở lại quyết toán: 2 dòng, 1.080.000 đ trở về chờ kết quả" in opened
     assert "Phải ghi lý do" in post(boss, f"/settlements/reopen/{key}")
     assert "Đã mở lại quyết toán CT-202611" in post(boss, f"/settlements/reopen/{key}", reason="Bưu điện báo nhầm")
     assert accountant.post(f"/settlements/reopen/{key}", data={"reason": "x"}).status_code == 403

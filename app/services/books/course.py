@@ -24,7 +24,7 @@ live_packets AS MATERIALIZED (
 
 TRIGGERS: dict[str, tuple[str, ...]] = {
     "payout_lines": ("refuse_frozen_insert", "refuse_frozen_update", "refuse_frozen_delete"),
-    "payout_batches": ("refuse_frozen_batch", "refuse_unsettling"),
+    "payout_batches": ("refuse_frozen_batch", "refuse_unsettling", "refuse_regrouping"),
     "recovery_lines": ("refuse_more_than_paid",),
     "recovery_entries": ("refuse_more_than_due", "refuse_rewriting"),
     "withholdings": ("refuse_frozen_withholding",),

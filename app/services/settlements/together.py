@@ -17,14 +17,15 @@ class GroupUnfinished(RuleBroken):
 # Lists of one kind, area and agency made to be settled at once; a month settled by itself stands alone, even where it has
 # several lists of a kind.
 _GROUP = text("""
-SELECT DISTINCT s.id AS asked, o.id, o.state, g.code
-  FROM settlements s JOIN payout_batches b ON b.id = s.batch_id
-  JOIN payout_batches g ON g.id = b.id OR (g.area_id = b.area_id AND g.kind = b.kind AND g.group_month = b.group_month
-   AND g.agency_id IS NOT DISTINCT FROM b.agency_id AND g.state <> 'cancelled' AND EXISTS (
-       SELECT 1 FROM payout_batches q WHERE q.area_id = b.area_id AND q.kind = b.kind AND q.group_month = b.group_month
-          AND q.agency_id IS NOT DISTINCT FROM b.agency_id AND q.state <> 'cancelled' AND q.period_id <> b.period_id))
-  LEFT JOIN settlements o ON o.batch_id = g.id AND o.state <> 'void'
- WHERE s.id = ANY(:ids) ORDER BY g.code
+WITH peer AS (
+    SELECT g.id, g.code, g.id = b.id AS own, bool_or(g.period_id <> b.period_id) OVER (PARTITION BY s.id) AS several
+      FROM settlements s JOIN payout_batches b ON b.id = s.batch_id
+      JOIN payout_batches g ON g.area_id = b.area_id AND g.kind = b.kind AND g.group_month = b.group_month
+       AND coalesce(g.agency_id, 0) = coalesce(b.agency_id, 0) AND (g.state <> 'cancelled' OR g.id = b.id)
+     WHERE s.id = ANY(:ids)
+)
+SELECT DISTINCT o.id, o.state, p.code FROM peer p LEFT JOIN settlements o ON o.batch_id = p.id AND o.state <> 'void'
+ WHERE p.own OR p.several ORDER BY p.code
 """)
 
 
