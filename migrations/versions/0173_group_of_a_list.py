@@ -1,13 +1,13 @@
 """The months a list is settled at once with are fixed when it is made
 
 Revision ID: 0173
-Revises: 0172
+Revises: 0190
 """
 
 from alembic import op
 
 revision = "0173"
-down_revision = "0172"
+down_revision = "0190"
 branch_labels = None
 depends_on = None
 
