@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import books, data, screens
+from bench import books, data, screens, wire
 from bench.measures import ARREARS, CHECK_BOOKS, PROOFS, RISEN_MONTHS, STEPS, Step
 from bench.server import Bench, running
 
@@ -24,12 +24,9 @@ Figures = dict[str, Any]
 def main() -> None:
     """Measure everything asked for; figures over their limit are reported like the others."""
     options = _options()
-    wanted = (
-        set(options.only.split(","))
-        if options.only
-        else {step.name for step in (*STEPS, ARREARS, CHECK_BOOKS)} | {LIST_SCREENS}
-    )
-    figures: dict[str, Figures] = {}
+    everything = {step.name for step in (*STEPS, ARREARS, CHECK_BOOKS)} | {LIST_SCREENS, wire.NAME}
+    wanted = set(options.only.split(",")) if options.only else everything
+    figures: dict[str, Figures] = wire.measure() if wire.NAME in wanted else {}
     with running() as bench:
         figures |= _month(bench, wanted, options.lines)
         if ARREARS.name in wanted:

@@ -13,7 +13,7 @@ from threading import Lock
 from uuid import uuid4
 
 from app.agency import messages, signing, wire
-from app.agency.bodies import pack
+from app.agency.bodies import GZIP_ABOVE_BYTES, pack
 from app.agency.keys import KeyRing, KeyTrouble
 from app.agency.messages import Ack, BadMessage, Callback, PacketHead
 from app.agency.port import (
@@ -102,6 +102,7 @@ class G2PAgency:
         self._keys = keys
         self._now = now
         self._tokens: dict[tuple[str, str], TokenSource] = {}
+        self._plain: set[str] = set()
         self._lock = Lock()
 
     def send(self, packet: OutgoingPacket) -> Answer:
@@ -191,16 +192,33 @@ class G2PAgency:
         )
 
     def _call(self, endpoint: Endpoint, path: str, body: bytes, *, answer_max_bytes: int) -> _Said:
-        """One exchange, freshly signed; a second one within the same deadline when the token was refused."""
+        """One exchange, freshly signed, and within the same deadline a second one with what the first one lacked.
+
+        A refused token is fetched again. An endpoint that does not take gzip (415) is spoken to plainly from then on.
+        """
         ends = time.monotonic() + endpoint.deadline_s
         answer = self._deliver(endpoint, path, body, ends=ends, answer_max_bytes=answer_max_bytes)
-        if answer.status == 401:
-            self._token_source(endpoint).forget()
-            try:
-                answer = self._deliver(endpoint, path, body, ends=ends, answer_max_bytes=answer_max_bytes)
-            except NotSent as error:
-                raise OutcomeUnknown("unauthorized", f"then {error.code}") from error
+        for status, code, mend in (
+            (401, "unauthorized", self._forget_token),
+            (415, "unsupported", self._speak_plainly),
+        ):
+            if answer.status == status and mend(endpoint, body):
+                try:
+                    answer = self._deliver(endpoint, path, body, ends=ends, answer_max_bytes=answer_max_bytes)
+                except NotSent as error:
+                    raise OutcomeUnknown(code, f"then {error.code}") from error
         return self._signed(endpoint, answer)
+
+    def _forget_token(self, endpoint: Endpoint, _body: bytes) -> bool:
+        self._token_source(endpoint).forget()
+        return True
+
+    def _speak_plainly(self, endpoint: Endpoint, body: bytes) -> bool:
+        """Whether a plain body can make a difference to an endpoint."""
+        is_new = endpoint.base_url not in self._plain and len(body) > GZIP_ABOVE_BYTES
+        if is_new:
+            self._plain.add(endpoint.base_url)
+        return is_new
 
     def _deliver(
         self, endpoint: Endpoint, path: str, body: bytes, *, ends: float, answer_max_bytes: int
@@ -214,7 +232,7 @@ class G2PAgency:
             raise NotSent("token", str(error)) from error
         except OutcomeUnknown as error:  # of the token, not of the message
             raise NotSent("token", str(error)) from error
-        packed, encoding = pack(body)
+        packed, encoding = (body, {}) if endpoint.base_url in self._plain else pack(body)
         headers = {
             "Authorization": authorization,
             "Content-Type": "application/json",

@@ -17,6 +17,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from app.agency.bodies import BodyRefused, unpack
 from app.agency.port import NotSent, OutcomeUnknown
 
 _CHUNK_BYTES = 1 << 16
@@ -138,12 +139,16 @@ class _Call:
             verify=self.verify,
         ) as response:
             content = bytearray()
-            for chunk in response.iter_content(_CHUNK_BYTES):
+            for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=False):
                 content += chunk
                 if len(content) > self.answer_max_bytes:
                     raise OSError("the answer is larger than allowed")
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return WireAnswer(response.status_code, headers, bytes(content))
+            try:
+                body = unpack(bytes(content), headers.get("content-encoding"), limit=self.answer_max_bytes)
+            except BodyRefused as refused:
+                raise OSError(f"the answer cannot be unpacked: {refused}") from refused
+            return WireAnswer(response.status_code, headers, body)
 
 
 class _OneLine(HTTPAdapter):

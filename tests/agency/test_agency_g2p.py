@@ -60,6 +60,26 @@ def test_a_large_packet_travels_compressed_and_is_signed_as_content(agency: Agen
     signing.verify(body, seen.headers["signature"], office.rings.theirs.trusted_keys("chitra"), now=NOW)
 
 
+def test_an_endpoint_that_takes_no_gzip_is_sent_the_same_bytes_plainly_from_then_on(
+    agency: Agency, office: PostOffice
+) -> None:
+    lines = [PacketLine(f"202611-{n:05d}", f"cash:CT{n}@vnpost", "Nguyễn Thị Hoà", 500_000) for n in range(200)]
+    packet = out(messages.disburse(head_of(lines), lines), head_of(lines).message_id, endpoint(office.url))
+    office.acts = [says(415)]
+    assert agency.send(packet).kind == agency.send(packet).kind == "received"
+    encodings = [seen.headers.get("content-encoding") for seen in office.packets()]
+    assert encodings == ["gzip", None, None]
+    assert {seen.body for seen in office.packets()} == {packet.body}
+
+
+def test_an_endpoint_that_takes_nothing_is_asked_once(
+    agency: Agency, office: PostOffice, packet: OutgoingPacket
+) -> None:
+    office.acts = [says(415)]
+    assert type(outcome(agency, packet)) is OutcomeUnknown
+    assert len(office.packets()) == 1, "a small message was plain already"
+
+
 def test_a_compressed_answer_is_read(agency: Agency, office: PostOffice, packet: OutgoingPacket) -> None:
     def zipped(talk: Talk) -> None:
         body = messages.ack(messages.Ack("ACK", NOW, talk.asked().message_id, CODE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -22,11 +23,12 @@ import requests
 
 from app.agency import messages
 from app.agency.g2p import G2PAgency
-from app.agency.port import OutcomeUnknown, Refused
+from app.agency.port import OutcomeUnknown, Refused, SettlementRef
 from app.agency.sandbox.__main__ import main as sandbox
 from app.agency.sandbox.clock import wall_clock
 from app.agency.sandbox.knobs import KNOBS
 from tests.sandbox.partner_side import PACKET, CallbackPlace, Partner, callback_place, some_lines
+from tests.scale import NIGHT
 
 CODE = f"{PACKET}-V1"
 ROOT = Path(__file__).parents[2]
@@ -394,3 +396,42 @@ def test_a_settlement_can_be_sent_late(
     assert [one["stage"] for one in program.get("/callbacks")["callbacks"]] == ["queued", "delivered"]
     program.post("/callbacks/hurry")
     _until(lambda: len(place.came) == 2)
+
+
+# --- Large -----------------------------------------------------------------------------------------------------------
+
+MANY = 50_000 if NIGHT else 3_000
+MOST_MB = 300 if NIGHT else 150
+
+
+def _peak_mb(pid: int) -> float:
+    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024 / 1e6
+
+
+def test_a_large_packet_and_its_settlement_in_ten_parts_pass_packed_within_bounded_memory(
+    program: Program, partner: Partner, agency: G2PAgency, place: CallbackPlace
+) -> None:
+    lines = some_lines(MANY)
+    packet = partner.outgoing(partner.packet(lines), program.port)
+    assert agency.send(packet).kind == "received"
+    program.post("/knobs", {"part_lines": MANY // 10})
+    for act in ("accept", "pay", "settle"):
+        program.post(f"/packets/{CODE}/{act}")
+    _until(lambda: len(place.came) == 11)
+    parts = [(gzip.decompress(body), headers) for _path, body, headers in place.came if len(body) > 1_000]
+    assert {headers["Content-Encoding"] for _body, headers in parts} == {"gzip"}
+    said = [messages.read_callback(body, now=wall_clock()) for body, _headers in parts]
+    assert sorted(one.head.settlement.part for one in said if one.head.settlement) == list(range(1, 11))
+    assert sum(len(one.lines) for one in said) == MANY
+    ref = SettlementRef(CODE, packet.endpoint, part=7)
+    fetched = messages.read_callback(agency.fetch_settlement(ref).raw, now=wall_clock())
+    assert len(fetched.lines) == MANY // 10
+    assert _peak_mb(program.running.pid) < MOST_MB
+
+
+def test_a_program_that_takes_no_gzip_is_understood(program: Program, partner: Partner, agency: G2PAgency) -> None:
+    program.post("/knobs", {"takes_gzip": False})
+    packet = partner.outgoing(partner.packet(some_lines(200)), program.port)
+    assert agency.send(packet).kind == "received"
+    assert [message["times"] for message in program.get("/messages")["messages"]] == [1]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 
 from app.agency import wire
+from app.agency.bodies import pack
 from app.agency.keys import KeyTrouble
 from app.agency.port import AgencyError
 from app.agency.sandbox.desk import ClerkRefused
@@ -66,10 +67,11 @@ class Postman(threading.Thread):
     def _deliver(self, callback: CallbackOut) -> tuple[bool, str]:
         url = self._office.config.callback_base_url + callback.path
         try:
-            headers = {**callback.headers, "Authorization": self._tokens.bearer(within_s=DEADLINE_S)}
+            packed, encoding = pack(callback.body)
+            headers = {**callback.headers, **encoding, "Authorization": self._tokens.bearer(within_s=DEADLINE_S)}
             answer = wire.post(
                 url,
-                callback.body,
+                packed,
                 headers=headers,
                 deadline_s=DEADLINE_S,
                 answer_max_bytes=ANSWER_MAX_BYTES,

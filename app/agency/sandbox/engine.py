@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from app.agency.bodies import pack
 from app.agency.messages import named_ids
 from app.agency.sandbox import answering, faults
 from app.agency.sandbox.clock import Clock, wall_clock
@@ -74,7 +75,7 @@ class SandboxPostOffice:
         if lost is None:
             if fault == "wrong_packet":
                 answer = faults.of_another_packet(answer, named_ids(body)[1])
-            answer = self._signed(answer, spoil=fault == "bad_signature")
+            answer = _packed(call, self._signed(answer, spoil=fault == "bad_signature"))
             answer = faults.after(self.store, fault, answer)
         return replace(answer, delay_s=answer.delay_s + float(knob(self.store, "delay_s")))
 
@@ -171,6 +172,8 @@ class SandboxPostOffice:
         self.store.close()
 
     def _take(self, call: Call) -> Answer:
+        if "content-encoding" in call.headers and not knob(self.store, "takes_gzip"):
+            return answering.turned_away(415, "err.request.bad", now=call.at)
         try:
             body = let_in(call, self.config, self.keys, self._tokens)
         except TurnedAway as turned:
@@ -214,3 +217,11 @@ class SandboxPostOffice:
                 wanted[packet.stage](packet.code)
                 done += 1
         return done
+
+
+def _packed(call: Call, answer: Answer) -> Answer:
+    """A large answer, packed for a caller who takes that; the signature stays over what is inside."""
+    if "gzip" not in call.headers.get("accept-encoding", ""):
+        return answer
+    body, encoding = pack(answer.body)
+    return replace(answer, body=body, headers={**answer.headers, **encoding})

@@ -80,6 +80,7 @@ _PLAIN = (
     Knob("pay_days", 1, "Chi trả trong mấy ngày", COUNTER, 1, 31),
     Knob("part_lines", 5_000, "Số dòng mỗi phần quyết toán", COUNTER, 1, 5_000),
     Knob("max_lines", 100_000, "Số dòng tối đa mỗi gói tin", COUNTER, 1, 1_000_000),
+    Knob("takes_gzip", True, "Nhận nội dung nén gzip", COUNTER),
     Knob("known_areas", [], "Địa bàn phục vụ (mã hoặc đầu mã; để trống là tất cả)", COUNTER),
     Knob("paid_share", 0.975, "Tỷ lệ người nhận được tiền", SHARE),
     Knob("death_share", 0.002, "Tỷ lệ người mất sau khi đã nhận", SHARE),
