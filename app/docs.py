@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+from app.agency import description
 from app.rules.states import LINE_RESULTS, MACHINES, Machine
 from app.security import ROLE_NAMES
 from app.security_docs import authorization_markdown
@@ -58,9 +61,15 @@ def _role(role: str) -> str:
     return named[role]
 
 
+def _shown(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
 DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "states.md": states_markdown,
     "authorization.md": authorization_markdown,
+    "openapi-office.json": lambda: _shown(description.office()),
+    "openapi-agency.json": lambda: _shown(description.agency()),
 }
 
 

@@ -53,6 +53,7 @@ PUBLIC: dict[str, str] = {
     "agency.token": "checks the client credentials of an agency itself",
     "agency.on_disburse": "checks the token and the signature of an agency itself",
     "agency.on_status": "checks the token and the signature of an agency itself",
+    "agency.description": "the contract's description for an agency's engineers; nobody's data",
     "agency.on_status_of_disburse": "the same under the specification's own address",
     "health.live": "says that the process answers, and nothing else",
     "health.ready": "says whether it can work, with no personal data and no versions",

@@ -1,6 +1,7 @@
 """Key files in a folder outside the database: our private keys, the partners' public keys, client secrets.
 
-own/<kid>.pem                    our private keys, mode 0600; the newest signs
+own/<kid>.pem                    our private keys, mode 0600; the newest that does not wait signs
+own/<kid>.waiting                this key is published and does not sign yet
 trusted/<sender_id>/<kid>.pem    public keys of a partner; all of them verify
 retired/<kid>.pem                public halves of our keys no longer in use
 secrets/<client_id>              the secret another side gave us
@@ -63,8 +64,12 @@ class KeyRing:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def new_key(self, alg: str = EDDSA, *, now: datetime) -> str:
-        """Makes a key pair and returns its kid; it signs from now on, the one before stays published."""
+    def new_key(self, alg: str = EDDSA, *, now: datetime, waiting: bool = False) -> str:
+        """Makes a key pair and returns its kid; it signs from now on, the one before stays published.
+
+        A `waiting` key is published and does not sign before `use`, or before no other key is left: partners must
+        know a key before it signs.
+        """
         if alg not in ALGORITHMS:
             raise KeyTrouble(f"algorithm: {' or '.join(ALGORITHMS)}")
         if len(self._own_kids()) >= LIVE_KEYS_MAX:
@@ -76,15 +81,20 @@ class KeyRing:
         pem = private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
+        if waiting:
+            self._write(self._mark(kid), b"")
         self._write(self.folder / "own" / f"{kid}.pem", pem)
         return kid
 
+    def use(self, kid: str) -> None:
+        """Lets a waiting key sign from now on."""
+        if kid not in self._own_kids():
+            raise KeyTrouble("no live key of that name")
+        self._mark(kid).unlink(missing_ok=True)
+
     def signing_key(self) -> SigningKey:
-        """The newest of our live keys."""
-        kids = self._own_kids()
-        if not kids:
-            raise KeyTrouble("no key of our own: make one first")
-        return self._own(kids[-1])
+        """The newest of our live keys that does not wait."""
+        return self._own(self._signing_kid())
 
     def public_pem(self, kid: str) -> bytes:
         """The public half of one of our live keys, to hand to a partner."""
@@ -102,6 +112,7 @@ class KeyRing:
             raise KeyTrouble("the last live key cannot be retired: make its successor first")
         self._write(self.folder / "retired" / f"{kid}.pem", self.public_pem(kid))
         (self.folder / "own" / f"{kid}.pem").unlink()
+        self._mark(kid).unlink(missing_ok=True)
 
     def trust(self, sender_id: str, kid: str, pem: bytes) -> None:
         """Registers a partner's public key. A kid once registered never changes its key."""
@@ -132,8 +143,7 @@ class KeyRing:
 
     def list_keys(self) -> tuple[KeyFact, ...]:
         """Every live key, ours first, oldest first."""
-        own = [self._own(kid) for kid in self._own_kids()]
-        facts = [_fact(key, "", signs=key is own[-1]) for key in own]
+        facts = [_fact(self._own(kid), "", signs=kid == self._signing_kid()) for kid in self._own_kids()]
         for sender_id in self.senders():
             facts += [_fact(key, sender_id, signs=False) for key in self.trusted_keys(sender_id).values()]
         return tuple(facts)
@@ -173,6 +183,15 @@ class KeyRing:
     def _own_kids(self) -> list[str]:
         """Oldest first: a kid begins with the instant it was made."""
         return sorted(path.stem for path in (self.folder / "own").glob("*.pem"))
+
+    def _signing_kid(self) -> str:
+        kids = self._own_kids()
+        if not kids:
+            raise KeyTrouble("no key of our own: make one first")
+        return ([kid for kid in kids if not self._mark(kid).exists()] or kids)[-1]
+
+    def _mark(self, kid: str) -> Path:
+        return self.folder / "own" / f"{kid}.waiting"
 
     def _own(self, kid: str) -> SigningKey:
         pem = self._read_private(self.folder / "own" / f"{_named(kid)}.pem")

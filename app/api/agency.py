@@ -20,6 +20,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from app import clock
 from app.agency import messages, signing
 from app.agency.bodies import REQUEST_MAX_BYTES, BodyRefused, unpack
+from app.agency.description import office as office_description
 from app.agency.keys import KeyRing, KeyTrouble
 from app.agency.messages import Ack, BadMessage, CallbackHead
 from app.agency.tokens import TOKEN_PATH, BearerInvalid, TokenOffice, TokenRefused
@@ -96,6 +97,12 @@ def note_knocking(answer: Response) -> Response:
         extra = {"code": "no_such_call", "status": answer.status_code, "client": ""}
         log.warning("agency_turned_away", extra=extra)
     return answer
+
+
+@blueprint.get("/openapi.json")
+def description() -> ResponseReturnValue:
+    """The contract's OpenAPI description of this side; it names no agency and no secret."""
+    return _plain(200, office_description(f"{current_app.config['CHITRA'].public_url}/agency"))
 
 
 def _receive(action: str) -> Response:

@@ -24,10 +24,13 @@ agency_group.add_command(client_group)
 @keys_group.command("new")
 @click.option("--alg", type=click.Choice(ALGORITHMS), default=EDDSA, show_default=True, help="Signature algorithm.")
 def new_key(alg: str) -> None:
-    """Make a key pair; it signs from now on, the one before stays valid until it is retired. Prints the public half."""
+    """Make a key pair and print its public half. The first signs at once, a later one waits for `keys use`."""
     with _ring() as ring:
-        kid = ring.new_key(alg, now=clock.wall())
+        waiting = bool(ring.published())
+        kid = ring.new_key(alg, now=clock.wall(), waiting=waiting)
         click.echo(f"Đã tạo khóa {kid}. Gửi khóa công khai dưới đây cho đơn vị chi trả:", err=True)
+        if waiting:
+            click.echo(f"Khi đơn vị chi trả đã đăng ký khóa này: flask agency keys use {kid}", err=True)
         click.echo(ring.public_pem(kid).decode(), nl=False)
 
 
@@ -46,6 +49,15 @@ def show_key(kid: str) -> None:
     """Print the public half of one of our live keys."""
     with _ring() as ring:
         click.echo(ring.public_pem(kid).decode(), nl=False)
+
+
+@keys_group.command("use")
+@click.argument("kid")
+def use_key(kid: str) -> None:
+    """Sign with a key that has waited until agencies knew it."""
+    with _ring() as ring:
+        ring.use(kid)
+    click.echo(f"Từ nay ký bằng khóa {kid}.")
 
 
 @keys_group.command("retire")

@@ -32,7 +32,12 @@ def ring(tmp_path: Path) -> KeyRing:
 def test_a_key_is_made_and_its_public_half_printed(run: Run, ring: KeyRing) -> None:
     made = run("keys", "new")
     (kid,) = ring.published()
-    assert made.exit_code == 0 and ring.public_pem(kid).decode() in made.output and "PRIVATE" not in made.output
+    assert (
+        made.exit_code == 0
+        and ring.public_pem(kid).decode() in made.output
+        and "keys use" not in made.output
+        and "PRIVATE" not in made.output
+    )
     assert run("keys", "show", kid).output == ring.public_pem(kid).decode()
 
 
@@ -41,6 +46,8 @@ def test_two_keys_live_during_a_rotation_and_the_old_one_is_retired(run: Run, ri
     (old,) = ring.published()
     run("keys", "new", "--alg", "RS256")
     (new,) = set(ring.published()) - {old}
+    assert ring.signing_key().kid == old, "agencies do not know the new one yet"
+    assert run("keys", "use", new).exit_code == 0
     listed = [line.split() for line in run("keys", "list").output.splitlines()]
     assert [(line[0], line[-2]) for line in listed] == [("chitra", "EdDSA"), ("*", "RS256")]
     assert (ring.signing_key().kid, ring.signing_key().alg) == (new, "RS256")
@@ -50,6 +57,17 @@ def test_two_keys_live_during_a_rotation_and_the_old_one_is_retired(run: Run, ri
     assert set(ring.published()) == {new}
     last = run("keys", "retire", new)
     assert last.exit_code == 1 and "cannot be retired" in last.output
+
+
+def test_a_waiting_key_signs_when_no_other_is_left(run: Run, ring: KeyRing) -> None:
+    run("keys", "new")
+    (old,) = ring.published()
+    run("keys", "new")
+    (new,) = set(ring.published()) - {old}
+    run("keys", "retire", old)
+    assert ring.signing_key().kid == new
+    assert run("keys", "use", "nobody").exit_code == 1
+    assert run("keys", "use", new).exit_code == 0 and ring.signing_key().kid == new
 
 
 def test_an_agencys_key_is_trusted_by_its_file_and_distrusted(run: Run, ring: KeyRing, tmp_path: Path) -> None:

@@ -9,14 +9,16 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, abort, jsonify, request
 
 from app.agency.bodies import REQUEST_MAX_BYTES
+from app.agency.description import agency as agency_description
 from app.agency.sandbox.door import ROUTES
 from app.agency.sandbox.engine import SandboxPostOffice
 from app.agency.sandbox.faults import RESET, Answer
 from app.agency.tokens import TOKEN_PATH
 
+DESCRIPTION_PATH = "/openapi.json"
 PATHS = (*ROUTES, TOKEN_PATH)
 
 
@@ -26,6 +28,8 @@ def blueprint(office: SandboxPostOffice) -> Blueprint:
 
     @contract.before_request
     def refuse_what_is_no_message() -> None:
+        if request.method == "GET":
+            return
         if request.content_length is None or request.content_length > REQUEST_MAX_BYTES:
             abort(413 if request.content_length else 411)
         if request.path != TOKEN_PATH and request.mimetype != "application/json":
@@ -40,6 +44,10 @@ def blueprint(office: SandboxPostOffice) -> Blueprint:
     @contract.post(TOKEN_PATH)
     def token() -> Response:
         return _acted_out(office.token(request.form.to_dict(), request.headers.get("Authorization")))
+
+    @contract.get(DESCRIPTION_PATH)
+    def description() -> Response:
+        return jsonify(agency_description(request.host_url.rstrip("/")))
 
     return contract
 
