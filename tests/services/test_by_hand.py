@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.agency import adapters, workbook
-from app.agency.port import Endpoint
+from app.agency.port import Answer, Endpoint, OutgoingPacket
 from app.models import InboxMessage, Packet
 from app.rules.actors import Role
 from app.services import by_hand, inbox, packets, sending
@@ -84,27 +84,31 @@ def test_a_packet_is_a_file_in_the_outbox_with_the_stored_bytes(
     assert written == session.scalar(text("SELECT body FROM packets"))
 
 
-def test_a_scheduler_killed_after_writing_finds_the_file_there(
-    session: Session, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class KilledAfterwards:
+    """The files are written, and the process ends before it can say so."""
+
+    def __init__(self, agency: Any) -> None:
+        self._agency = agency
+
+    def send(self, packet: OutgoingPacket) -> Answer:
+        self._agency.send(packet)
+        raise KeyboardInterrupt
+
+
+def test_a_scheduler_killed_after_writing_finds_the_file_there(session: Session, connect: Connect) -> None:
     batch_id = make.locked_list(session)
     session.execute(text("UPDATE agency_contracts SET adapter = 'iso20022'"))
     packet = packets.queue(session, batch_id, by=make.CLERK)
     session.commit()
-    monkeypatch.setattr(sending, "_record", _killed)
+    there = connect("vnpost", "iso20022:")
     with pytest.raises(KeyboardInterrupt):
-        sending.send_next(connect)
-    monkeypatch.undo()
+        sending.send_next(lambda _code, _address: Connection(KilledAfterwards(there.agency), there.endpoint))  # type: ignore[arg-type]
     office.refresh(session)
     assert packet.state == "in_doubt"
     office.hurry(session)
     assert sending.ask_next(connect)
     office.refresh(session)
     assert packet.state == "received"
-
-
-def _killed(*_args: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def test_a_table_can_be_made_of_the_stored_bytes(session: Session, connect: Connect) -> None:
