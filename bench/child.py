@@ -1,8 +1,12 @@
-"""One measured run in a process of its own, so that its memory is its own; prints seconds and peak memory as JSON."""
+"""One measured run in a process of its own, so that its memory is its own; prints seconds and peak memory as JSON.
+
+Peak memory is that of the process and of the largest process it started, together.
+"""
 
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import time
 from pathlib import Path
@@ -24,7 +28,8 @@ def main(name: str, home: str, run_on: str, migrate_on: str) -> None:
         started = time.perf_counter()
         step.run()
         seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": seconds, "peak_mb": peak_mb("self")}))
+    children_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
+    print(json.dumps({"seconds": seconds, "peak_mb": peak_mb("self") + children_mb}))
 
 
 def peak_mb(process: str | int) -> float:

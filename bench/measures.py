@@ -23,7 +23,7 @@ from app.services.arrears.proposing import RiseRequest
 from app.services.batches import approval, making
 from app.services.books import checking
 from app.services.settlements import locking
-from bench import agency
+from bench import agency, imports
 from bench.data import MONTH, PATH, PROVINCE
 
 CLERK = Actor("tinh.canbo", frozenset({Role.CLERK}), PATH)
@@ -139,6 +139,9 @@ STEPS: tuple[Step, ...] = (
     Step("dvct_08_xlsx", write_report("DVCT_08", "xlsx"), 8, limit_mb=150),
     Step("dvct_10_xlsx", write_report("DVCT_10", "xlsx"), 8, limit_mb=150),
     Step("dvct_08_pdf", write_report("DVCT_08", "pdf"), 30, limit_mb=320),
+    Step("write_workbook", imports.write_workbook),
+    Step("import_read", imports.import_read, 10, limit_mb=400),
+    Step("import_apply", imports.import_apply, 10, limit_mb=400),
 )
 """In the order of the month."""
 

@@ -141,7 +141,7 @@ def test_a_month_from_the_list_to_the_next_months_carry_over(demo: Demo, browser
     clerk.wait_for_url("**/periods/show/**", wait_until="load")
     do(clerk, "close")
     assert state(clerk) == "Đã chốt"
-    clerk.goto(f"{demo.address}/make-lists/?month={_next_month(code)}")
+    clerk.goto(f"{demo.address}/make-lists/?month={next_month(code)}")
     clerk.get_by_role("button", name="Xem trước").click()
     clerk.get_by_role("button", name="Lập danh sách").click()
     clerk.wait_for_url("**/lists/show/**")
@@ -160,6 +160,6 @@ def _wait_until_settled(accountant: Page) -> None:
     pytest.fail("no settlement arrived")
 
 
-def _next_month(code: str) -> str:
+def next_month(code: str) -> str:
     year, month = int(code[3:7]), int(code[7:9])
     return f"{month % 12 + 1:02d}/{year + month // 12}"
