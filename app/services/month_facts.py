@@ -82,6 +82,7 @@ class ListFacts:
     extended_days: int
     extensions_asked: int
     undecided: int
+    by_hand: bool
 
 
 _RUNNING = """
@@ -135,11 +136,16 @@ SELECT b.id, b.area_id, b.code, b.kind, b.state, b.version, b.people_count, b.to
                 false) AS doubtful,
        coalesce(k.recall_asked_at IS NOT NULL AND k.recall_answer IS NULL AND k.state IN ('received', 'accepted'),
                 false) AS recalled,
-       s.id AS settlement_id, s.state AS settlement_state, s.due_on, s.locked_by AS settled_by,
+       s.id AS settlement_id, CASE WHEN s.state = 'waiting' AND h.decided = s.sent_count THEN 'received' ELSE s.state END
+           AS settlement_state, coalesce(c.adapter <> 'g2p', true) AS by_hand, s.due_on, s.locked_by AS settled_by,
        x.extended_days, x.extensions_asked, u.undecided
   FROM payout_batches b
   LEFT JOIN LATERAL (SELECT * FROM packets WHERE batch_id = b.id ORDER BY version DESC LIMIT 1) k ON true
   LEFT JOIN settlements s ON s.packet_id = k.id AND s.state <> 'void'
+  LEFT JOIN agency_contracts c ON c.id = b.contract_id
+  CROSS JOIN LATERAL (
+      SELECT count(*) AS decided FROM settlement_records
+       WHERE s.state = 'waiting' AND settlement_id = s.id AND line_id IS NOT NULL AND decided_outcome IS NOT NULL) h
   CROSS JOIN LATERAL (
       SELECT coalesce(sum(days) FILTER (WHERE state = 'granted'), 0)::int AS extended_days,
              (count(*) FILTER (WHERE state = 'asked'))::int AS extensions_asked

@@ -47,6 +47,8 @@ class StepKind:
 
 
 _AGENCY = frozenset({Role.AGENCY})
+ENTERING = frozenset({Role.CLERK, Role.ACCOUNTANT})
+"""Who may write results by hand (services.settlements.deciding)."""
 
 STEPS: tuple[StepKind, ...] = (
     StepKind("changes", N_("Biến động"), frozenset({Role.CLERK})),
@@ -203,12 +205,19 @@ class Judged:
             return self._open("unlock", N_("Mở lại để sửa"), returned)
         return None
 
+    def pay(self, here: list[ListFacts]) -> Action | None:
+        """Enter what an agency without a connection reports on paper."""
+        by_hand = [one for one in here if one.by_hand and one.settlement_id is not None]
+        if by_hand and self.by.has(*ENTERING):
+            return Action("enter", N_("Nhập kết quả"), "SettlementView.show", {"pk": by_hand[0].settlement_id})
+        return None
+
     def settle(self, here: list[ListFacts]) -> Action | None:
-        """Decide on a later deadline that was asked for."""
+        """Decide on a later deadline that was asked for, or enter results by hand."""
         asked = [one for one in here if one.extensions_asked]
         if asked and self.by.has(*EXTENSION.moves["grant"].who):
             return Action("grant", N_("Quyết định gia hạn"), "SettlementView.show", {"pk": asked[0].settlement_id})
-        return None
+        return self.pay(here)
 
     def lock_settlement(self, here: list[ListFacts]) -> Action | None:
         """Accept what the agency reports."""
@@ -242,6 +251,7 @@ _OFFERS: dict[int, Callable[[Judged, list[ListFacts]], Action | None]] = {
     LOCK: Judged.lock,
     SEND: Judged.send,
     RECEIVE: Judged.receive,
+    PAY: Judged.pay,
     SETTLE: Judged.settle,
     LOCK_SETTLEMENT: Judged.lock_settlement,
     CLOSE: Judged.close,

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session, undefer
 
 from app import clock
 from app.models import Packet
-from app.services import by_hand, own_paying, packets, sending, transitions
+from app.rules.actors import Actor
+from app.services import by_hand, own_paying, packets, sending, transitions, workbench
 from app.services.batches import approval
 from app.services.settlements import arithmetic, entering, locking
 from app.services.settlements.entering import Change
@@ -101,3 +102,16 @@ def test_it_is_not_taken_back_once_somebody_was_paid(session: Session) -> None:
     entering.undo(session, made.id, by=make.CLERK)
     packets.ask_recall(session, settlement.packet_id, by=make.CLERK, because="Sai tên")
     assert arithmetic.figures(session, settlement.id).problems
+
+
+def test_the_workbench_leads_to_the_results_and_then_to_the_lock(session: Session) -> None:
+    settlement = hand.own_settlement(session, people=2)
+
+    def actions(by: Actor) -> list[str]:
+        steps = workbench.month(session, make.area(session), make.NOVEMBER, by=by).steps
+        return [step.action.move for step in steps if step.action is not None]
+
+    assert "enter" in actions(make.CLERK) and "settle" not in actions(make.ACCOUNTANT)
+    entering.change(session, settlement.id, Change("pending", "paid"), by=make.CLERK)
+    session.commit()
+    assert "enter" not in actions(make.CLERK) and "settle" in actions(make.ACCOUNTANT)
