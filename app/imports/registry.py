@@ -100,13 +100,14 @@ _FINDINGS = (
     " WHERE other_start IS NOT NULL",
 )
 
+# Of several rows of a person the first with a method or payee says how the money goes.
 _PAY = """
 CREATE TEMPORARY TABLE import_pay ON COMMIT DROP AS
-SELECT p.old_id AS beneficiary_id, coalesce(p.old_area_path, p.new_area_path) AS area_path, p.full_name, p.person,
-       x.payee_kind, x.payee_name, x.payee_until, x.method, x.account_no, x.holder, x.bank_code, x.bank_branch,
-       x.wallet_kind, x.wallet_phone
-  FROM import_person p JOIN LATERAL (SELECT * FROM import_fact f WHERE f.person = p.person
-        ORDER BY f.method IS NULL, f.payee_kind IS NULL, f.no LIMIT 1) x ON true
+SELECT DISTINCT ON (f.person) p.old_id AS beneficiary_id, coalesce(p.old_area_path, p.new_area_path) AS area_path,
+       p.full_name, p.person, f.payee_kind, f.payee_name, f.payee_until, f.method, f.account_no, f.holder, f.bank_code,
+       f.bank_branch, f.wallet_kind, f.wallet_phone
+  FROM import_fact f JOIN import_person p ON p.person = f.person
+ ORDER BY f.person, f.method IS NULL, f.payee_kind IS NULL, f.no
 """
 
 _APPLY = (
