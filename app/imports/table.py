@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -12,13 +12,15 @@ from flask_babel import gettext as _
 
 from app.imports import values
 from app.imports.columns import HEADING_ROWS, Heading, Layout, find_heading, letter_of, plain
-from app.imports.reading import Book, Converted, Row
+from app.imports.reading import Book, Converted, Row, Value
 from app.rules import identity
 from app.rules.problems import UnreadableError
 
 MOST_SHOWN = 200
 """Texts in an old font that are shown before and after."""
 SAMPLE_ROWS = 12
+MOST_OF_A_FOOT = 5
+"""Cells that a row of signatures fills at most."""
 
 _SUBTOTAL = re.compile(
     r"(tong )?cong( (xa|phuong|thi tran|dac khu|thon|to|ban|khu|huyen|trang|so|chung))?\b|tong( so)?\b|luy ke\b"
@@ -182,29 +184,42 @@ class _RowReader:
         filled = [cell for cell in row.cells if cell is not None and cell != ""]
         if not filled:
             return True
-        keyed = [
-            row.cells[place] for place in self.keys if place < len(row.cells) and row.cells[place] not in (None, "")
-        ]
-        first = next((text for cell in filled if (text := plain(cell))), "")
-        if _SUBTOTAL.match(first) and len(keyed) <= (plain(keyed[0]) == first if keyed else 0):
+        keyed = [cell for place in self.keys if place < len(row.cells) and (cell := row.cells[place]) not in (None, "")]
+        if self._is_subtotal(filled, keyed):
             self.seen.subtotals += 1
             return True
-        if keyed:
-            texts = [plain(cell) for cell in row.cells]
-            repeated = self.heading.texts and [t for t in texts if t] == [t for t in self.heading.texts if t]
-            numbering = row.number == self.heading.row + 1 and all(
-                _NUMBERING.fullmatch(plain(cell) or values.text_of(cell).strip("()")) for cell in filled
-            )
-            if repeated or numbering:
-                self.seen.skipped += 1
-                return True
-            if not any(_FOOT.search(plain(cell)) for cell in keyed):
-                return False
-        said = " ".join(plain(cell) for cell in filled)
-        if len(filled) == 1 or _FOOT.search(said):
+        if keyed and (self._is_heading(row) or self._is_numbering(row, filled)):
+            self.seen.skipped += 1
+            return True
+        # signatures fill few cells, people fill many
+        if keyed and (len(filled) > MOST_OF_A_FOOT or not any(_FOOT.search(plain(cell)) for cell in keyed)):
+            return False
+        if len(filled) == 1 or _FOOT.search(" ".join(plain(cell) for cell in filled)):
             self.seen.skipped += 1
             return True
         return False
+
+    def _is_subtotal(self, filled: Sequence[Value], keyed: Sequence[Value]) -> bool:
+        """ "Cộng thôn 1", "Tổng cộng": said by the first text of the row, and by no key but perhaps that text."""
+        first = next((text for cell in filled if (text := values.text_of(cell).strip()) and not text.isdigit()), "")
+        if first[:1].lower() not in ("c", "t", "l"):
+            return False
+        said = plain(first)
+        return bool(_SUBTOTAL.match(said)) and len(keyed) <= (plain(keyed[0]) == said if keyed else 0)
+
+    def _is_heading(self, row: Row) -> bool:
+        """The heading again, as on every page of a printed sheet."""
+        texts = self.heading.texts
+        if not texts or not any(
+            place < len(row.cells) and plain(row.cells[place]) == texts[place] for place in self.keys
+        ):
+            return False
+        return [text for cell in row.cells if (text := plain(cell))] == [text for text in texts if text]
+
+    def _is_numbering(self, row: Row, filled: Sequence[Value]) -> bool:
+        return row.number == self.heading.row + 1 and all(
+            _NUMBERING.fullmatch(plain(cell) or values.text_of(cell).strip("()")) for cell in filled
+        )
 
     def _note(self, row: int, place: int, value: Converted) -> None:
         self.seen.converted_count += 1
