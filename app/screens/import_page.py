@@ -9,12 +9,13 @@ from typing import Any
 from flask_babel import gettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.imports import files, layouts
 from app.imports.columns import letter_of
 from app.imports.table import ERROR, Finding
-from app.models import FileImport
+from app.models import BenefitType, FileImport
 from app.rules.states import N_
 from app.services.settlements import entering
 from app.services.settlements.saying import DECISIONS
@@ -181,6 +182,12 @@ def _of_results(plan: dict[str, Any]) -> list[str]:
             )
         )
     return [str(sentence) for sentence in sentences]
+
+
+def benefits(session: Session) -> Sequence[BenefitType]:
+    """What the column of benefits may hold."""
+    statement = select(BenefitType).where(BenefitType.batch_kind != "funeral").order_by(BenefitType.code)
+    return session.scalars(statement).all()
 
 
 def of_results(kind: str) -> bool:

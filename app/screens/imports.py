@@ -85,6 +85,7 @@ class ImportView(BaseView):
             sources=entering.FROM,
             outcomes=import_page.OUTCOMES,
             lead=import_page.LEADS[kind],
+            benefits=import_page.benefits(session) if kind == "registry" else [],
         )
         return page, 422 if problem else 200
 

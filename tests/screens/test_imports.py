@@ -143,6 +143,7 @@ def test_people_and_payment_details_come_in_by_the_menu(desk: Desk) -> None:
     assert "Nhập hồ sơ đối tượng" in text_of(clerk.get("/imports/"))
     with desk.books() as session:
         code = make.entitled(session, "Lê Thị Hoa").beneficiary.code
+    assert desk.value("SELECT min(code) FROM benefit_types") in text_of(clerk.get("/imports/new/registry"))
     rows = books.read(clerk.get("/imports/template/registry").data)
     assert rows[-1][:4] == ["Mã đối tượng", "Mã xã", "Họ và tên", "Ngày sinh"]
     sent = send(clerk, "registry", books.xlsx([["Họ và tên", "Năm sinh"], ["Trần Văn Hai", 1950]]))
