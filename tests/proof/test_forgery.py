@@ -45,6 +45,9 @@ class Scene:
     ours: Doorstep
     theirs: Doorstep
 
+    def __post_init__(self) -> None:
+        self.untouched = self.our_mark()
+
     def our_mark(self) -> dict[str, str | None]:
         """A hash over every row of each table."""
         self.books.rollback()
@@ -137,16 +140,13 @@ def test_a_forged_letter_changes_nothing_and_leaves_one_line(
 ) -> None:
     status, code, forge = FORGERIES[name]
     letter = forge(scene.ours.genuine(), scene.ours)
-    before = scene.our_mark()
     caplog.clear()
     assert _answer(letter.post(scene.ours.port)) == (status, code)
-    assert scene.our_mark() == before
     inbox.apply_waiting()
-    assert scene.our_mark() == before
+    assert scene.our_mark() == scene.untouched
     (line,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert (line.name, line.msg, line.status) == ("app.api.agency", "agency_turned_away", status)  # type: ignore[attr-defined]
     _says_nothing_personal(line, letter)
-    right.assert_right(scene.books)
 
 
 @pytest.mark.parametrize("name", FORGERIES)
@@ -163,9 +163,8 @@ def test_a_thousand_signatures_do_not_come_in(scene: Scene) -> None:
     """Whatever the server in front makes of 200 KB of header, the program makes nothing of it."""
     good = scene.ours.genuine()
     letter = good.with_("Signature", ", ".join([good.of("Signature")] * 1000))
-    before = scene.our_mark()
     assert letter.post(scene.ours.port)[0] in (400, 401, 414, 431)
-    assert scene.our_mark() == before
+    assert scene.our_mark() == scene.untouched
 
 
 TOKEN = "/oauth2/client/token"
@@ -186,10 +185,10 @@ def test_wrong_credentials_give_no_token_and_leave_one_line(
     for door, prefix in ((scene.ours, "/agency"), (scene.theirs, "")):
         headers = (("Content-Type", "application/x-www-form-urlencoded"),)
         letter = Letter("POST", prefix + TOKEN, headers, form.format(client=door.client).encode())
-        before = scene.our_mark(), scene.their_mark()
+        before = scene.their_mark()
         caplog.clear()
         assert letter.post(door.port)[0] == status
-        assert (scene.our_mark(), scene.their_mark()) == before
+        assert (scene.our_mark(), scene.their_mark()) == (scene.untouched, before)
         lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
         assert [line.msg for line in lines] == (["agency_token_refused"] if door is scene.ours else [])
         assert "a-secret-of-nobody" not in str([vars(line) for line in lines])
