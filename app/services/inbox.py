@@ -202,7 +202,7 @@ def _apply(session: Session, row: InboxMessage) -> Outcome:
     packet = session.scalars(
         select(Packet)
         .where(Packet.code == head.transaction_id, Packet.agency_id == agency.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     ).one_or_none()
     if packet is None or head.sender_id != agency.code:

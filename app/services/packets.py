@@ -134,10 +134,13 @@ def ask_recall(session: Session, packet_id: int, *, by: Actor, because: str) -> 
 
 
 def lock(session: Session, packet_id: int) -> Packet:
-    """The packet as it is now, its row held until the transaction ends. Raises NotFound."""
-    found = session.scalars(
-        select(Packet).where(Packet.id == packet_id).with_for_update().execution_options(populate_existing=True)
-    ).one_or_none()
+    """The packet as it is now, its row held until the transaction ends. Raises NotFound.
+
+    Held against every other change; but not against rows that name it (calls, notices), whose writers may hold the
+    settlement that its holder is about to ask for.
+    """
+    held = select(Packet).where(Packet.id == packet_id).with_for_update(key_share=True)
+    found = session.scalars(held.execution_options(populate_existing=True)).one_or_none()
     if found is None:
         raise NotFound
     return found

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.models import Packet
 from app.rules.actors import Role
-from app.services import inbox, packets, sending
+from app.services import extensions, inbox, packets, sending
 from app.services.batches import approval, making
 from tests import factories as make
 from tests import office
@@ -67,6 +67,21 @@ def accepted(session: Session, count: int, *, people: int = 2) -> list[Packet]:
     office.refresh(session)
     assert {packet.state for packet in made} == {"accepted"}
     return made
+
+
+def grant_days(session: Session, settlement_id: int) -> None:
+    """Two more days for a settlement, asked and granted; the agency is still to be told."""
+    asked = extensions.ask(session, settlement_id, days=2, reason="Mưa lũ", asked_by="Bưu điện", by=CLERK)
+    extensions.grant(session, asked.id, by=SUPERVISOR)
+    session.commit()
+
+
+def notices_due(session: Session) -> None:
+    """What the agency is still to be told is due now and no lease holds it, as if time had passed."""
+    session.execute(
+        text("UPDATE agency_notices SET next_attempt_at = now(), lease_until = NULL WHERE delivered_at IS NULL")
+    )
+    session.commit()
 
 
 def rest(session: Session) -> None:

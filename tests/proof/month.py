@@ -15,7 +15,7 @@ from app.agency.sandbox.callbacks import Postman
 from app.agency.sandbox.knobs import turn
 from app.extensions import transaction
 from app.models import Packet, PayoutBatch
-from app.services import inbox, packets, periods, sending
+from app.services import inbox, notices, packets, periods, sending
 from app.services.batches import approval
 from app.services.sending import Connection
 from app.services.settlements import locking
@@ -250,6 +250,24 @@ class Month:
             id=self.batch_id,
         ) == ("received", 1, 2)
 
+    def notify(self) -> None:
+        """A granted extension is told to the agency: heard once, whatever happens, and in the same words."""
+        code = self.packet.code
+        many.grant_days(self.session, self.settlement_id)
+        self.killed("notify", lambda: notices.deliver_next(self.both.fresh_connection))
+        for _round in range(ROUNDS):
+            many.notices_due(self.session)
+            if not notices.deliver_next(self.both.far.connect):
+                break
+        heard = [(one.message_id, one.decision) for one in self.both.far.inside.store.notices(code)]
+        ours = one_of(
+            self.session,
+            "SELECT n.message_id, n.decision, n.delivered_at IS NOT NULL FROM agency_notices n"
+            " JOIN packets p ON p.id = n.packet_id WHERE p.batch_id = :id",
+            id=self.batch_id,
+        )
+        assert [(*heard[0], True)] == [ours] and len(heard) == 1
+
     def lock_settlement(self) -> None:
         settlement_id = self.settlement_id
         self.all_or_nothing(
@@ -287,8 +305,9 @@ class Month:
         self.ask(known=known)
 
     def whole(self) -> None:
-        for step in (self.lock, self.queue, self.send, self.recall, self.receive, self.apply, self.lock_settlement):
+        for step in (self.lock, self.queue, self.send, self.recall, self.receive, self.apply, self.notify):
             step()
+        self.lock_settlement()
         self.close()
         right.assert_right(self.session)
         self.drawer_equals_the_books()

@@ -16,7 +16,7 @@ from app.agency.messages import named_ids
 from app.agency.port import Endpoint
 from app.agency.sandbox.knobs import turn
 from app.models import Packet
-from app.services import composing, packets, sending
+from app.services import composing, notices, packets, sending
 from app.services.sending import Connect, Connection
 from tests import office
 from tests.agency.certificates import self_signed
@@ -52,6 +52,7 @@ WIRE: dict[str, bad_line.Act] = {
 FAULTS = (*NEVER_LEFT, *WIRE)
 WAITING = ("timeout before the commit", "timeout after the commit", "one byte at a time past the deadline")
 VERBS = ("send", "ask", "send again", "recall")
+NOTIFIED_UNDER = FAULTS if NIGHT else FAULTS[::4]
 
 
 @dataclass
@@ -113,7 +114,9 @@ def way(counterpart: Counterpart, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="module")
 def waiting_packets(books: Session) -> list[int]:
-    return [packet.id for packet in many.queued(books, len(FAULTS) * len(VERBS) + len(REFUSED_UNDER))]
+    return [
+        packet.id for packet in many.queued(books, len(FAULTS) * len(VERBS) + len(NOTIFIED_UNDER) + len(REFUSED_UNDER))
+    ]
 
 
 @pytest.fixture
@@ -147,6 +150,30 @@ def test_whatever_the_line_does_the_post_office_has_one_packet_under_one_key(
     assert packet.state == "received"
     _only_one_key(way, packet)
     _end(verb, books, way, packet)
+
+
+@pytest.mark.parametrize("fault", NOTIFIED_UNDER)
+def test_a_decision_about_days_is_heard_once_whatever_the_line_does(
+    books: Session, way: Way, packet: Packet, fault: str
+) -> None:
+    assert sending.send_next(way.connect)
+    way.far.inside.desk.accept(packet.code)
+    way.far.deliver(books)
+    many.grant_days(books, office.settlement_of(books, packet).id)
+    with way.fault(fault, packet, SEND) as connect:
+        assert notices.deliver_next(connect)
+    for _round in range(ROUNDS):
+        many.notices_due(books)
+        if not notices.deliver_next(way.connect):
+            break
+    way.line.land()
+    (heard,) = way.far.inside.store.notices(packet.code)
+    told = books.execute(text("SELECT message_id, body_sha256, attempts FROM agency_notices ORDER BY id DESC")).first()
+    books.rollback()
+    assert told is not None and told.message_id == heard.message_id and told.attempts == 2
+    (kept,) = way.far.inside.store.rows("SELECT body_sha256 FROM messages WHERE message_id = ?", heard.message_id)
+    assert kept["body_sha256"] == told.body_sha256
+    assert not way.far.inside.store.rows("SELECT * FROM alarms")
 
 
 REFUSED_UNDER = (

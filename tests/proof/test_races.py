@@ -211,3 +211,28 @@ def test_an_extension_meets_another(books: Session) -> None:
         states = rows(books, "SELECT state FROM deadline_extensions WHERE settlement_id = :id", id=settlement_id)
         assert sorted(states) == [("asked",), ("granted",)]
         right.assert_right(books)
+
+
+@pytest.mark.parametrize("step", ["lock", "apply"])
+def test_granting_days_meets_what_makes_them_needless(books: Session, step: str) -> None:
+    """The settlement is locked, or what remained of it comes, while days are granted: both are done, one after the other."""
+    for packet in many.accepted(books, ROUNDS):
+        results = office.results(office.lines_of(books, packet), "paid")
+        settlement_id = office.settlement_of(books, packet).id
+        asked = extensions.ask(books, settlement_id, days=3, reason="Mưa lũ", asked_by="Bưu điện", by=many.CLERK).id
+        books.commit()
+        first, last = office.parts(packet.code, results, size=1)
+        office.hear(books, first, *([last] if step == "lock" else []))
+        other: Callable[[], object] = within(locking.lock, settlement_id, by=many.ACCOUNTANT)
+        if step == "apply":
+            office.arrive(books, last)
+            other = inbox.apply_next
+        granted, done = dying.race(within(extensions.grant, asked, by=many.SUPERVISOR), other)
+        assert done.raised == ""
+        lapsed = step == "lock" and granted.raised.startswith("SettlementOver:")
+        assert granted.raised == "" or lapsed, granted.raised
+        states = rows(books, "SELECT state FROM deadline_extensions WHERE id = :id", id=asked)
+        assert states == [("lapsed" if lapsed else "granted",)]
+        outcomes = rows(books, "SELECT DISTINCT outcome FROM inbox WHERE transaction_id = :code", code=packet.code)
+        assert outcomes == [("applied",)]
+        right.assert_right(books)

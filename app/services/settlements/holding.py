@@ -112,7 +112,7 @@ def _prepare(session: Session, settlement_id: int, by: Actor, because: str) -> d
     if len(reason) > LONGEST_REASON:
         raise ReasonTooLong(field="reason", most=LONGEST_REASON)
     held = select(Packet.id).join(Settlement, Settlement.packet_id == Packet.id).where(Settlement.id == settlement_id)
-    if session.scalars(held.with_for_update(of=Packet)).one_or_none() is None:
+    if session.scalars(held.with_for_update(of=Packet, key_share=True)).one_or_none() is None:
         raise NotFound
     return {"settlement": settlement_id, "now": clock.now(), "by": by.username, "reason": reason}
 

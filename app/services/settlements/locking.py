@@ -95,7 +95,7 @@ def _hold(session: Session, ids: list[int]) -> list[Any]:
     session.execute(
         text(
             "SELECT id FROM packets WHERE id IN (SELECT packet_id FROM settlements WHERE id = ANY(:ids))"
-            " ORDER BY id FOR UPDATE"
+            " ORDER BY id FOR NO KEY UPDATE"
         ),
         {"ids": ids},
     )
