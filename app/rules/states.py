@@ -13,6 +13,8 @@ from app.rules.machines import moves as _moves
 from app.rules.machines import names as _set
 from app.rules.states_of_arrears import ARREARS as ARREARS
 from app.rules.states_of_extensions import EXTENSION as EXTENSION
+from app.rules.states_of_recoveries import RECOVERY as RECOVERY
+from app.rules.states_of_relocations import RELOCATION as RELOCATION
 from app.rules.states_of_suspensions import SUSPENSION as SUSPENSION
 
 _CLERK, _ACCOUNTANT, _SUPERVISOR = Role.CLERK, Role.ACCOUNTANT, Role.SUPERVISOR
@@ -331,123 +333,6 @@ TRANSFER = Machine(
             "refused",
             frozenset({_SUPERVISOR}),
             N_("Chứng từ nhập sai; số dư không đổi."),
-            reason_required=True,
-        ),
-    ),
-)
-
-RECOVERY = Machine(
-    name="recovery",
-    label=N_("Khoản truy thu"),
-    table="recoveries",
-    initial="proposed",
-    states={
-        "proposed": N_("Chờ quyết định"),
-        "open": N_("Đang thu"),
-        "closed": N_("Đã đóng"),
-        "withdrawn": N_("Không truy thu"),
-    },
-    tone={"proposed": "warn", "open": "bad", "closed": "good", "withdrawn": "off"},
-    moves=_moves(
-        Move(
-            "record",
-            N_("Ghi theo quyết toán"),
-            _set("proposed"),
-            "open",
-            frozenset({_ACCOUNTANT}),
-            N_("Quyết toán đã chốt nói dòng này phải truy thu."),
-        ),
-        Move(
-            "approve",
-            N_("Đồng ý truy thu"),
-            _set("proposed"),
-            "open",
-            frozenset({_SUPERVISOR}),
-            N_("Có quyết định; người quyết định không phải người đề nghị."),
-        ),
-        Move(
-            "refuse",
-            N_("Không truy thu"),
-            _set("proposed"),
-            "withdrawn",
-            frozenset({_SUPERVISOR}),
-            N_("Đề nghị truy thu không được chấp nhận."),
-            reason_required=True,
-        ),
-        Move(
-            "drop",
-            N_("Bỏ đề nghị"),
-            _set("proposed"),
-            "withdrawn",
-            _SYSTEM,
-            N_("Căn cứ của đề nghị không còn: ngày chết hoặc ngày dừng hưởng đã được sửa."),
-        ),
-        Move(
-            "close",
-            N_("Đóng"),
-            _set("open"),
-            "closed",
-            frozenset({_ACCOUNTANT, _SUPERVISOR, Role.SYSTEM}),
-            N_("Đã thu đủ, hoặc phần còn lại có quyết định xóa."),
-        ),
-        Move(
-            "reopen",
-            N_("Thu tiếp"),
-            _set("closed"),
-            "open",
-            frozenset({_SUPERVISOR}),
-            N_("Quyết toán của danh sách đã khấu trừ được mở lại."),
-            reason_required=True,
-        ),
-        Move(
-            "withdraw",
-            N_("Rút lại"),
-            _set("open"),
-            "withdrawn",
-            frozenset({_SUPERVISOR}),
-            N_("Chưa thu đồng nào và không danh sách nào đang khấu trừ."),
-            reason_required=True,
-        ),
-    ),
-)
-
-RELOCATION = Machine(
-    name="relocation",
-    label=N_("Chuyển vùng"),
-    table="relocations",
-    initial="asked",
-    states={
-        "asked": N_("Chờ nơi đến tiếp nhận"),
-        "accepted": N_("Đã tiếp nhận"),
-        "refused": N_("Không tiếp nhận"),
-        "withdrawn": N_("Đã rút"),
-    },
-    tone={"asked": "warn", "accepted": "good", "refused": "bad", "withdrawn": "off"},
-    moves=_moves(
-        Move(
-            "accept",
-            N_("Tiếp nhận"),
-            _set("asked"),
-            "accepted",
-            frozenset({_CLERK, _SUPERVISOR, Role.CENTRAL_ADMIN}),
-            N_("Nơi đến nhận hồ sơ; người này vào danh sách của nơi đến từ kỳ chưa lập."),
-        ),
-        Move(
-            "refuse",
-            N_("Không tiếp nhận"),
-            _set("asked"),
-            "refused",
-            frozenset({_CLERK, _SUPERVISOR}),
-            N_("Người này ở lại danh sách của nơi đi."),
-            reason_required=True,
-        ),
-        Move(
-            "withdraw",
-            N_("Rút đề nghị"),
-            _set("asked"),
-            "withdrawn",
-            frozenset({_CLERK, _SUPERVISOR}),
-            N_("Nơi đi rút đề nghị khi nơi đến chưa trả lời."),
             reason_required=True,
         ),
     ),

@@ -16,9 +16,12 @@ from app import clock
 from app.models import FAULTS_FOR_A_PERSON
 from app.rules import dates
 from app.rules.actors import ROOT_PATH, Actor, Role, bounds_of
-from app.rules.states import ARREARS, BATCH, EXTENSION, N_, TRANSFER
+from app.rules.states import ARREARS, BATCH, EXTENSION, TRANSFER
 from app.services import auto_sending, balances
 from app.services.arrears import noticing
+from app.services.attention_kinds import KINDS as KINDS
+from app.services.attention_kinds import Kind as Kind
+from app.services.attention_places import PLACES, SINCE, STUCK
 from app.services.settlements import arithmetic, reports
 
 SUSPEND_AFTER = 3
@@ -27,146 +30,6 @@ SUSPEND_AFTER = 3
 
 DOUBT_SHOWN_AFTER = timedelta(hours=24)
 """A packet that waits or is in doubt for longer is on a person's list."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of trouble: its words, and the page that shows one of it."""
-
-    name: str
-    label: str
-    advice: str
-    page: str
-
-
-KINDS: tuple[Kind, ...] = (
-    Kind(
-        "returned",
-        N_("Danh sách bị bưu điện trả lại"),
-        N_("Xem lý do, mở lại danh sách, sửa rồi gửi phiên bản mới."),
-        "BatchView.show",
-    ),
-    Kind(
-        "in_doubt",
-        N_("Gói tin chưa rõ bưu điện đã nhận hay chưa"),
-        N_("Hệ thống đang tự hỏi lại. Nếu kéo dài, hãy gọi bưu điện."),
-        "PacketView.show",
-    ),
-    Kind(
-        "reminder",
-        N_("Danh sách sắp đến hạn gửi"),
-        N_("Danh sách chưa duyệt không được gửi. Danh sách đã duyệt chỉ tự gửi nếu địa bàn bật tự gửi."),
-        "BatchView.show",
-    ),
-    Kind(
-        "stuck",
-        N_("Gói tin hơn 24 giờ chưa rõ kết quả"),
-        N_("Xem các lần gọi và câu trả lời, gọi bưu điện; có thể hỏi lại ngay hoặc tiếp tục chờ."),
-        "PacketView.doubtful",
-    ),
-    Kind(
-        "message",
-        N_("Tin của bưu điện cần người xem"),
-        N_("Tin không làm thay đổi gì: xem bưu điện nói gì, xử lý với bưu điện rồi ghi đã xem xét."),
-        "InboxView.show",
-    ),
-    Kind(
-        "held",
-        N_("Quyết toán đến sau hạn đang giữ lại"),
-        N_("Kế toán hoặc lãnh đạo ghi nhận, không ghi nhận, hoặc gia hạn."),
-        "SettlementView.show",
-    ),
-    Kind(
-        "overdue",
-        N_("Quyết toán quá hạn chưa nhận đủ"),
-        N_("Gọi bưu điện; nếu bưu điện cần thêm thời gian thì ghi đề nghị gia hạn."),
-        "SettlementView.show",
-    ),
-    Kind(
-        "partial",
-        N_("Quyết toán còn thiếu phần"),
-        N_("Hệ thống tự hỏi bưu điện phần còn thiếu. Nếu kéo dài, hãy gọi bưu điện."),
-        "SettlementView.show",
-    ),
-    Kind(
-        "undecided",
-        N_("Dòng quyết toán có chênh lệch chưa có quyết định"),
-        N_("Xem từng dòng và quyết định kết quả trước khi chốt quyết toán."),
-        "SettlementView.show",
-    ),
-    Kind(
-        "untied",
-        N_("Quyết toán có tổng số không khớp"),
-        N_("Đối chiếu với bưu điện; quyết toán chưa khớp không chốt được."),
-        "SettlementView.show",
-    ),
-    Kind(
-        "extension",
-        N_("Đề nghị gia hạn chờ quyết định"),
-        N_("Lãnh đạo đồng ý hoặc không đồng ý gia hạn."),
-        "ExtensionView.show",
-    ),
-    Kind(
-        "relocation",
-        N_("Người chuyển đến chờ tiếp nhận"),
-        N_("Tiếp nhận để đưa người này vào danh sách kỳ sau, hoặc trả lời không tiếp nhận."),
-        "RelocationView.show",
-    ),
-    Kind(
-        "recovery",
-        N_("Đề nghị truy thu chờ quyết định"),
-        N_("Lãnh đạo đồng ý hoặc không đồng ý truy thu."),
-        "RecoveryView.show",
-    ),
-    Kind(
-        "transfer",
-        N_("Chứng từ chuyển tiền chờ duyệt"),
-        N_("Lãnh đạo duyệt hoặc không duyệt; tiền được tính vào số dư khi duyệt."),
-        "TransferView.show",
-    ),
-    Kind(
-        "due",
-        N_("Nơi còn phải chuyển tiền cho đơn vị chi trả"),
-        N_("Xem số dư, chuyển tiền rồi ghi chứng từ."),
-        "BalanceView.list",
-    ),
-    Kind(
-        "blocking",
-        N_("Lỗi phải xử lý trước khi duyệt danh sách"),
-        N_("Sửa hồ sơ rồi lập lại danh sách, hoặc đưa người có lỗi ra khỏi danh sách."),
-        "BatchView.findings",
-    ),
-    Kind(
-        "books",
-        N_("Chỗ sổ sách không khớp"),
-        N_("Kiểm tra tự động thấy sổ sách sai. Báo ngay cho đội kỹ thuật, không sửa dữ liệu bằng tay."),
-        "BookView.list",
-    ),
-    Kind(
-        "rise",
-        N_("Danh sách đã lập theo mức cũ, chưa tính truy lĩnh"),
-        N_("Mức hưởng đã tăng và áp dụng từ trước: lập đề nghị truy lĩnh để lãnh đạo duyệt."),
-        "ArrearsProposalView.list",
-    ),
-    Kind(
-        "suspension",
-        N_("Đề nghị tạm dừng hoặc cho hưởng lại chờ quyết định"),
-        N_("Lãnh đạo quyết định; người đang tạm dừng không có trong danh sách."),
-        "SuspensionView.list",
-    ),
-    Kind(
-        "streak",
-        N_("Người chưa nhận tiền từ hai kỳ liên tiếp trở lên"),
-        N_("Liên hệ gia đình; ba kỳ liên tiếp là căn cứ để xem xét tạm dừng."),
-        "Home.streaks",
-    ),
-    Kind(
-        "streak_long",
-        N_("Người chưa nhận tiền ba kỳ liên tiếp: xem xét đề nghị tạm dừng"),
-        N_("Mở trang người chưa nhận, liên hệ lần cuối rồi đề nghị tạm dừng nếu có căn cứ."),
-        "Home.streaks",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,105 +53,9 @@ class Place:
     count: int
 
 
-_SINCE = (
-    "CASE k.state WHEN 'queued' THEN k.queued_at ELSE (SELECT max(c.at) FROM state_changes c"
-    " WHERE c.machine = 'packet' AND c.entity_id = k.id AND c.move = 'claim' AND c.from_state = 'queued') END"
-)
-"""SQL: since when packet k has been waiting or in doubt; further calls about it change nothing of that."""
-
-_DUE = (
-    "s.due_on + coalesce((SELECT sum(x.days) FROM deadline_extensions x"
-    " WHERE x.settlement_id = s.id AND x.state = 'granted'), 0)::int"
-)
-"""SQL: the deadline of settlement s with its granted extensions."""
-
-_STUCK = f"k.state IN ('queued', 'in_doubt') AND {_SINCE} < :day_ago"
-
-_PLACES = {
-    "returned": """
-SELECT b.id, b.code, b.area_path, b.period_id, 1 AS n FROM payout_batches b
- WHERE b.state = 'returned' AND b.area_path >= :low AND b.area_path < :high
-""",
-    "in_doubt": """
-SELECT k.id, k.code, k.area_path, b.period_id, 1 AS n FROM packets k JOIN payout_batches b ON b.id = k.batch_id
- WHERE k.state = 'in_doubt' AND k.area_path >= :low AND k.area_path < :high
-   AND (k.last_error IS NOT NULL OR k.lease_until IS NULL OR k.lease_until < now())
-   AND NOT ("""
-    + _STUCK
-    + """)
-""",
-    "reminder": """
-SELECT b.id, b.code, b.area_path, b.period_id, 1 AS n FROM payout_batches b WHERE b.id = ANY(:reminded)
-""",
-    "stuck": f"""
-SELECT k.id, k.code, k.area_path, b.period_id, 1 AS n FROM packets k JOIN payout_batches b ON b.id = k.batch_id
- WHERE k.area_path >= :low AND k.area_path < :high AND {_STUCK}
-   AND NOT EXISTS (SELECT 1 FROM acknowledgements w
-                    WHERE w.subject = 'packet' AND w.entity_id = k.id AND w.until > :now)
-""",
-    "message": """
-SELECT i.id, coalesce(i.transaction_id, i.message_id, '—') AS code, i.area_path, b.period_id, 1 AS n FROM inbox i
-  LEFT JOIN packets k ON k.code = i.transaction_id AND k.agency_id = i.agency_id
-  LEFT JOIN payout_batches b ON b.id = k.batch_id
- WHERE i.area_path >= :low AND i.area_path < :high
-   AND i.id IN (SELECT id FROM inbox WHERE outcome = 'failed'
-                UNION SELECT inbox_id FROM message_faults WHERE code = ANY(:faults))
-   AND NOT EXISTS (SELECT 1 FROM acknowledgements w WHERE w.subject = 'message' AND w.entity_id = i.id)
-""",
-    "held": """
-SELECT s.id, k.code, s.area_path, s.period_id, count(*) AS n FROM inbox i
-  JOIN packets k ON k.code = i.transaction_id AND k.agency_id = i.agency_id JOIN settlements s ON s.packet_id = k.id
- WHERE i.outcome = 'held' AND s.area_path >= :low AND s.area_path < :high
- GROUP BY s.id, k.code
-""",
-    "overdue": f"""
-SELECT s.id, k.code, s.area_path, s.period_id, 1 AS n FROM settlements s JOIN packets k ON k.id = s.packet_id
- WHERE s.state IN ('waiting', 'partial') AND {_DUE} < :today AND s.area_path >= :low AND s.area_path < :high
-""",
-    "partial": f"""
-SELECT s.id, k.code, s.area_path, s.period_id, 1 AS n FROM settlements s JOIN packets k ON k.id = s.packet_id
- WHERE s.state = 'partial' AND {_DUE} >= :today AND s.area_path >= :low AND s.area_path < :high
-""",
-    "undecided": """
-SELECT s.id, k.code, s.area_path, s.period_id, count(*) AS n FROM settlements s JOIN packets k ON k.id = s.packet_id
-  JOIN settlement_records r ON r.settlement_id = s.id
- WHERE s.state IN ('partial', 'received') AND s.area_path >= :low AND s.area_path < :high
-   AND r.finding NOT IN ('matched', 'duplicate') AND r.decided_outcome IS NULL
- GROUP BY s.id, k.code
-""",
-    "untied": """
-SELECT s.id, k.code, s.area_path, s.period_id, 1 AS n FROM settlements s JOIN packets k ON k.id = s.packet_id
- WHERE s.id = ANY(:untied)
-""",
-    "extension": """
-SELECT x.id, k.code, x.area_path, s.period_id, 1 AS n FROM deadline_extensions x
-  JOIN settlements s ON s.id = x.settlement_id JOIN packets k ON k.id = s.packet_id
- WHERE x.state = 'asked' AND x.area_path >= :low AND x.area_path < :high
-""",
-    "relocation": """
-SELECT r.id, r.full_name AS code, r.to_path AS area_path, CAST(NULL AS integer) AS period_id, 1 AS n FROM relocations r
- WHERE r.state = 'asked' AND r.to_path >= :low AND r.to_path < :high
-""",
-    "recovery": """
-SELECT r.id, l.full_name AS code, r.area_path, l.period_id, 1 AS n FROM recoveries r JOIN payout_lines l ON l.id = r.line_id
- WHERE r.state = 'proposed' AND r.area_path >= :low AND r.area_path < :high
-""",
-    "transfer": """
-SELECT t.id, t.treasury_ref AS code, t.area_path, t.period_id, 1 AS n FROM agency_transfers t
- WHERE t.state = 'entered' AND t.area_path >= :low AND t.area_path < :high
-""",
-    "blocking": """
-SELECT b.id, b.code, b.area_path, b.period_id, count(*) AS n FROM payout_batches b
-  JOIN batch_findings f ON f.batch_id = b.id AND f.severity = 'blocking'
- WHERE b.state = 'draft' AND b.area_path >= :low AND b.area_path < :high
- GROUP BY b.id
-""",
-}
-"""Kind of trouble -> its places: key, code, area, period and how much of it is there. Some kinds are no places."""
-
 _COUNTS = " UNION ALL ".join(
     f"SELECT '{kind}' AS kind, coalesce(sum(n), 0)::bigint AS n, count(*) AS places, min(id) AS id FROM ({sql}) x"
-    for kind, sql in _PLACES.items()
+    for kind, sql in PLACES.items()
 )
 
 _BOOKS = """
@@ -349,7 +116,7 @@ def places(session: Session, path: str, kind: str, *, limit: int = 500) -> list[
     rows = session.execute(
         text(
             "SELECT x.id, x.code, a.full_name AS area_name, p.month, x.n AS count"
-            f"  FROM ({_PLACES[kind]}) x JOIN areas a ON a.path = x.area_path LEFT JOIN periods p ON p.id = x.period_id"
+            f"  FROM ({PLACES[kind]}) x JOIN areas a ON a.path = x.area_path LEFT JOIN periods p ON p.id = x.period_id"
             " ORDER BY p.month, a.name_fold, x.code LIMIT :limit"
         ),
         facts,
@@ -364,8 +131,8 @@ def stuck(session: Session, path: str, *, limit: int = 100) -> list[tuple[int, d
     """
     rows = session.execute(
         text(
-            f"SELECT k.id, {_SINCE} AS since FROM packets k"
-            f" WHERE k.area_path >= :low AND k.area_path < :high AND {_STUCK}"
+            f"SELECT k.id, {SINCE} AS since FROM packets k"
+            f" WHERE k.area_path >= :low AND k.area_path < :high AND {STUCK}"
             " ORDER BY EXISTS (SELECT 1 FROM acknowledgements w WHERE w.subject = 'packet' AND w.entity_id = k.id"
             "                  AND w.until > :now), since, k.id LIMIT :limit"
         ),

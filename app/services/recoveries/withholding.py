@@ -2,7 +2,7 @@
 
 A share of each line goes to the person's open recoveries, the oldest first. What is withheld counts as come back when
 the line is paid; while the line is unpaid and carried, it waits with that money; it is released when the money is
-never paid (docs/decisions/002-recoveries.md).
+never paid (docs/decisions/004-recoveries.md).
 """
 
 from __future__ import annotations
