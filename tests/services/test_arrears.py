@@ -277,6 +277,18 @@ def test_a_line_held_out_of_its_list_is_owed_nothing(session: Session) -> None:
     assert owed(session, kept) == {JULY: 40_000}
 
 
+def test_a_funeral_listed_after_its_month_is_owed_the_rise_of_the_list(session: Session) -> None:
+    """The cost decided for June is paid by the list of July: 20 times 40.000."""
+    dead = make.person(session, status="dead", died_on=date(2026, 6, 3))
+    funeral = make.entitlement(
+        session, dead, "20", batch_kind="funeral", starts_on=date(2026, 6, 1), ends_on=date(2026, 6, 30)
+    )
+    with clock.at(date(2026, 6, 20)):
+        approval.lock(session, make.made_list(session, month=JULY, kind="funeral"), by=make.SUPERVISOR)
+    propose(session)
+    assert (owed(session, funeral), held_out(session, funeral)) == ({JULY: 800_000}, {})
+
+
 def assert_draft_counts_nothing(session: Session) -> None:
     assert computing.size(session, "VN/01/", "VN/010", months=(JULY, make.OCTOBER)) == 0
 

@@ -58,7 +58,7 @@ SELECT entitlement_id, for_month, sum(amount_vnd)::bigint AS amount_vnd FROM (
 
 NOT_OWED = """
 CASE WHEN t.batch_kind <> 'funeral' AND b.status = 'dead' AND b.died_on < {month} THEN 'dead'
-     WHEN e.ends_on < {month} THEN 'ended'
+     WHEN t.batch_kind <> 'funeral' AND e.ends_on < {month} THEN 'ended'
      WHEN {result} = 'unpaid_stopped' OR ((b.status = 'stopped' OR e.status = 'ended') AND e.ends_on IS NULL) THEN 'stopped'
      WHEN {result} = 'to_recover' THEN 'to_recover'
      WHEN b.status = 'suspended' OR e.status = 'suspended' THEN 'suspended'
