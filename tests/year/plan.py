@@ -1,0 +1,149 @@
+"""What happens in a year, drawn from its seed: places, people, deaths, moves, fates at the counter, faults, mistakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from random import Random
+
+from tests.scale import scale
+
+YEAR = 2026
+PLACES = scale(2, 3)
+"""By day a year has two of the three kinds of communes; at night all."""
+COMMUNES = ("00004", "00008", "00025")
+KINDS = ("connected", "workbook", "office")
+CADENCES: dict[str, tuple[int, ...]] = {
+    "single": (1,) * 12,
+    "tet": (2, *(1,) * 10),
+    "two": (2,) * 6,
+    "three": (3, 3, 3, 1, 1, 1),
+}
+"""Lengths of the groups of months settled at once. The rise of October finds lists of October made before and after it."""
+COEFFICIENTS = ("1", "1.5", "2", "2.5", "3")
+WIRE_FAULTS = (
+    "reset_before", "reset_after", "timeout_before", "timeout_after", "late_request", "http_500_after",
+    "html_502_before", "truncated_json", "wrong_packet", "bad_signature", "http_429", "killed_before", "killed_after",
+)  # fmt: skip
+SPOILED = (
+    "wrong_totals",
+    "wrong_amount",
+    "missing_line",
+    "foreign_line",
+    "double_line",
+    "contradiction",
+    "missing_part",
+)
+DELIVERY = ("callback_duplicate", "callback_reorder", "callback_drop")
+
+
+def month(number: int) -> date:
+    """The first day of the number-th month of the year."""
+    return date(YEAR, number, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A commune, how it pays, and its groups of months."""
+
+    code: str
+    kind: str
+    cadence: str
+
+    @property
+    def groups(self) -> list[tuple[int, ...]]:
+        """The months settled at once, in order."""
+        found, first = [], 1
+        for length in CADENCES[self.cadence]:
+            found.append(tuple(range(first, first + length)))
+            first += length
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """`key` names the person within the year; `place` is where they live in January."""
+
+    key: int
+    place: str
+    coefficient: str
+    starts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Recorded in `recorded`, perhaps months after the day."""
+
+    person: int
+    died_on: date
+    recorded: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What goes wrong, and right, around one group of months in one place."""
+
+    made_on: int
+    wire: tuple[str, ...]
+    trouble: str
+    spoiled: str
+    delivery: tuple[str, ...]
+    results_on: int
+    extension_days: int
+    excludes: bool
+    reopens: bool
+    hand: str
+
+
+class Plan:
+    """The whole year of one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        draw = Random(f"{seed}")
+        kinds = draw.sample(KINDS, k=PLACES)
+        cadences = draw.sample([draw.choice(("single", "tet")), "two", "three"], k=PLACES)
+        self.places = [Place(*facts) for facts in zip(COMMUNES, kinds, cadences, strict=False)]
+        self.people = [
+            Person(number, place.code, draw.choice(COEFFICIENTS), 1 if n < 3 else draw.randint(2, 8))
+            for n in range(4)
+            for number, place in enumerate(self.places, start=PLACES * n)
+        ]
+        mortal, mover, *_others = draw.sample(range(len(self.people)), k=len(self.people))
+        self.deaths = [self._death(draw, mortal, late=0), self._death(draw, _others[0], late=draw.randint(1, 2))]
+        self.mover = mover
+        self.moves_in = draw.randint(3, 9)
+        self.moves_to = draw.choice([place.code for place in self.places if place.code != self.people[mover].place])
+
+    def _death(self, draw: Random, person: int, *, late: int) -> Death:
+        died = draw.randint(3, 8)
+        return Death(person, date(YEAR, died, draw.randint(1, 14)), died + late)
+
+    def group(self, place: Place, first: int) -> Group:
+        """What happens around the group of months that begins with `first`."""
+        draw = Random(f"{self.seed}:{place.code}:{first}")
+        spoiled = draw.choice(("", "", *SPOILED))
+        delivery = draw.sample(DELIVERY, k=draw.choice((0, 1, 2)))
+        if spoiled == "contradiction":  # nobody could tell the lie if only the lie arrived
+            delivery = [one for one in delivery if one != "callback_drop"]
+        return Group(
+            made_on=draw.choice((2, 3, 8)),
+            wire=tuple(draw.choices(WIRE_FAULTS, k=draw.choice((0, 0, 1, 2, 3)))),
+            trouble=draw.choice((*("none",) * 6, "rejected", "recalled")),
+            spoiled=spoiled,
+            delivery=tuple(delivery),
+            results_on=draw.choice((20, 20, 20, 26)),
+            extension_days=draw.choice((0, 0, 3)),
+            excludes=draw.random() < 0.15,
+            reopens=draw.random() < 0.2,
+            hand=draw.choice(("all_then_some", "sheet", "undone")),
+        )
+
+    def fate(self, person: int, kind: str, of: date) -> str:
+        """What becomes of a line at the counter: paid, unpaid, recover, or stopped (unpaid for good)."""
+        draw = Random(f"{self.seed}:{person}:{kind}:{of}")
+        return draw.choices(("paid", "unpaid", "recover", "stopped"), weights=(76, 17, 4, 3))[0]
+
+    def share(self, *of: object) -> float:
+        """Some number in [0, 1) for anything else that is drawn."""
+        return Random(f"{self.seed}:{of}").random()
