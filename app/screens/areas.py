@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask_babel import lazy_gettext as _l
 
 from app.models import Area, AreaPredecessor
@@ -50,6 +52,7 @@ class AreaView(ReadOnlyView):
     route_base = "/areas"
     list_title = _l("Danh mục hành chính")
     show_title = _l("Đơn vị hành chính")
+    list_template = "chitra/areas/list.html"
     empty_text = _l("Không có đơn vị hành chính nào như vậy.")
     label_columns = {"level": _l("Cấp"), "parent": _l("Thuộc"), "full_name": _l("Tên đầy đủ"),
                      "full_name_en": _l("Tên tiếng Anh")}  # fmt: skip
@@ -60,3 +63,9 @@ class AreaView(ReadOnlyView):
     base_order = ("code", "asc")
     choice_columns = {"level": AREA_LEVELS}
     related_views = [AreaPredecessorView]
+
+    def render_template(self, template: str, **facts: Any) -> Any:
+        """The list also offers merging and dividing, to who may."""
+        if template == self.list_template:
+            facts["may_succeed"] = self.appbuilder.sm.has_access("can_form", "SuccessionView")
+        return super().render_template(template, **facts)

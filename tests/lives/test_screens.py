@@ -135,6 +135,8 @@ def test_the_centre_merges_areas(desk: Desk) -> None:
     centre = desk.signed_in(Role.CENTRAL_ADMIN, area="VN")
     with desk.books() as session:
         old, new = make.area(session).id, make.area(session, make.OTHER_COMMUNE).id
+    assert "/succession/" in text_of(centre.get("/areas/list/"))
+    assert "/succession/" not in text_of(desk.signed_in(Role.AUDITOR, area="VN").get("/areas/list/"))
     assert centre.get(f"/succession/?area={make.COMMUNE}").status_code == 200
     form = {"old": str(old), "new": str(old), "first_month": "12/2026", "decision": "Nghị quyết 1", "hamlets": "Thôn 1"}
     assert centre.post("/succession/", data=form).status_code == 422
