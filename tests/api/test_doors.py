@@ -20,7 +20,7 @@ from tests.api.conftest import Program
 
 RESOURCES = {
     "areas", "beneficiaries", "payout_batches", "packets", "settlements", "settlement_records", "extensions", "reports",
-    "arrears", "arrears_proposals",
+    "arrears", "arrears_proposals", "recoveries", "payment_settings",
 }  # fmt: skip
 WRITES = {
     "/api/v1/beneficiaries/": {"POST"},
@@ -35,6 +35,10 @@ WRITES = {
     "/api/v1/extensions/<pk>/grant": {"POST"},
     "/api/v1/extensions/<pk>/refuse": {"POST"},
     "/api/v1/extensions/<pk>/revoke": {"POST"},
+    "/api/v1/settlements/<pk>/reopen": {"POST"},
+    "/api/v1/payment_settings/": {"POST"},
+    "/api/v1/recoveries/": {"POST"},
+    **{f"/api/v1/recoveries/<pk>/{move}": {"POST"} for move in ("approve", "refuse", "cash", "write_off")},
     "/api/v1/arrears_proposals/": {"POST"},
     "/api/v1/arrears_proposals/by_hand": {"POST"},
     **{f"/api/v1/arrears_proposals/<pk>/{move}": {"POST"} for move in ("approve", "reject", "withdraw", "revoke")},

@@ -90,6 +90,7 @@ DOORS = [
     Door("POST", "/api/v1/recoveries/{}/refuse", frozenset({SUPERVISOR}), "recovery", {}),
     Door("POST", "/api/v1/recoveries/{}/cash", frozenset({ACCOUNTANT}), "recovery", {}),
     Door("POST", "/api/v1/recoveries/{}/write_off", frozenset({SUPERVISOR}), "recovery", {}),
+    Door("POST", "/api/v1/payment_settings/", frozenset({Role.PROVINCE_ADMIN, Role.CENTRAL_ADMIN}), "", {}),
     Door("GET", "/api/v1/_openapi", frozenset(PEOPLE)),
 ]
 """Bodies are such that nothing happens: what is asked here is only whether the door opens (200, 409 or 422)."""
@@ -201,6 +202,10 @@ def test_a_report_of_the_own_area_holds_nothing_of_another(program: Program, key
     assert program(Role.AUDITOR).get("/api/v1/reports/DVCT_02?period=11/2026").json["count"] == 2
 
 
+ELSEWHERE = {("GET", f"/api/v1/{name}") for name in ("work/<>", "payment_settings/", "payment_settings/<>")}
+"""One's own work is nobody else's (test_actions.py); settings are inherited, and seen from below (test_payment_settings.py)."""
+
+
 def test_every_address_of_the_api_is_in_the_matrix(app: Flask) -> None:
     tried = {(door.method, door.address.partition("?")[0].replace("{}", "<>")) for door in DOORS}
     tried = {(method, address.replace("DVCT_01", "<>").replace("DVCT_02", "<>")) for method, address in tried}
@@ -210,7 +215,7 @@ def test_every_address_of_the_api_is_in_the_matrix(app: Flask) -> None:
         if rule.rule.startswith("/api/") and "/security/" not in rule.rule
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
-    assert tried == routed - {("GET", "/api/v1/work/<>")}, "one's own work is nobody else's: tests/api/test_actions.py"
+    assert tried == routed - ELSEWHERE
 
 
 def test_the_matrix_tries_a_real_month(keys: dict[str, Any], session: Session) -> None:

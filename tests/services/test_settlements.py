@@ -587,8 +587,8 @@ def test_the_fee_follows_the_contract_on_what_was_paid(session: Session, terms: 
 
 def test_a_list_without_a_contract_costs_no_fee(session: Session) -> None:
     packet = office.accepted(session, people=1)
-    session.execute(text("UPDATE payout_batches SET contract_id = NULL"))
     office.settle(session, packet, "paid")
+    session.execute(text("UPDATE payout_batches SET contract_id = NULL"))
     lock(session, packet)
     assert office.settlement_of(session, packet).fee_vnd == 0
 

@@ -24,7 +24,8 @@ WITH peer AS (
        AND coalesce(g.agency_id, 0) = coalesce(b.agency_id, 0) AND (g.state <> 'cancelled' OR g.id = b.id)
      WHERE s.id = ANY(:ids)
 )
-SELECT DISTINCT o.id, o.state, p.code FROM peer p LEFT JOIN settlements o ON o.batch_id = p.id AND o.state <> 'void'
+SELECT DISTINCT o.id, o.state, p.code FROM peer p LEFT JOIN settlements o ON o.batch_id = p.id
+   AND (o.state <> 'void' OR o.id = ANY(:ids))
  WHERE p.own OR p.several ORDER BY p.code
 """)
 
