@@ -17,8 +17,9 @@ from app.errors import ChitraError
 from app.models import Agency as AgencyRow
 from app.models import AgencyContract, Area, Packet
 from app.rules.actors import Actor, Role
-from app.services import by_hand, inbox, packets
+from app.services import by_hand, inbox, packets, transfers
 from app.services.batches import approval, lines, making
+from app.services.transfers import Document
 from tests import factories as make
 from tests.year.oracle import Claim, Life, Line, Oracle, agree
 from tests.year.plan import YEAR, Group, Place, Plan, month
@@ -32,7 +33,7 @@ class Clerks:
 
     def __init__(self, session: Session, post: PostOffice, plan: Plan) -> None:
         self.session, self.post, self.plan, self.oracle = session, post, plan, Oracle()
-        self.clicks = 0
+        self.clicks = self.documents = 0
         self.counter: dict[str, int] = {}
         """Đồng handed out where no connection tells, by reference."""
         self.people: dict[int, int] = {}
@@ -150,6 +151,24 @@ class Clerks:
         if place.kind != "office":
             self.post.until_certain(self.session, goes.wire)
         self._answered(place, ids, goes)
+        if place.kind != "office":
+            self._transfer(place, months[0], sum(line.total for line in expected if line.live))
+
+    def _transfer(self, place: Place, of: date, amount: int) -> None:
+        """The treasury gives the agency what the lists say: one document, entered and approved by two people."""
+        self.documents += 1
+        document = Document(
+            self.agency(place), self.area(place.code).id, of, "transfer", amount, f"KB-{self.documents}", clock.today()
+        )
+        entered = self.twice(lambda: transfers.enter(self.session, document, by=self.by(place, Role.ACCOUNTANT)))
+        self.twice(lambda: transfers.approve(self.session, entered.id, by=self.by(place, Role.SUPERVISOR)))
+        held = self.oracle.transferred
+        held[place.code] = held.get(place.code, 0) + amount
+
+    def agency(self, place: Place) -> int:
+        """Who pays in a place that does not pay itself."""
+        code = "bdx" if place.kind == "workbook" else "vnpost"
+        return self.session.execute(text("SELECT id FROM agencies WHERE code = :code"), {"code": code}).scalar_one()
 
     def _made(self, place: Place, kind: str, months: list[date]) -> list[int]:
         asked = making.ListRequest(self.area(place.code).id, months[0], kind, together=True)

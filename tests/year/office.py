@@ -18,7 +18,7 @@ from app.services.recoveries import figures as recovery_figures
 from app.services.recoveries import finding, opening, returning
 from tests import factories as make
 from tests.year.counter import Counter
-from tests.year.oracle import Claim, agree
+from tests.year.oracle import Claim, Recovery, agree
 from tests.year.plan import YEAR, month
 
 
@@ -128,5 +128,39 @@ class Office(Counter):
                     returning.pay_cash(
                         self.session, row.id, amount, reference=f"PT-{number}", by=make.PROVINCE_ACCOUNTANT
                     )
-                    recovery.back += amount
+                    recovery.back, recovery.cash = recovery.back + amount, recovery.cash + amount
+                elif recovery.free and number == 12 and self.plan.share("forgiven", recovery.person) < 0.3:
+                    returning.write_off(self.session, row.id, because="Hộ nghèo", by=make.PROVINCE_SUPERVISOR)
+                    recovery.back += recovery.free
             self.session.commit()
+            if self.plan.share("wrongly", number) < 0.25:
+                self._wrongly_paid()
+
+    def _wrongly_paid(self) -> None:
+        """A clerk finds that half of what somebody living was paid was wrong; a supervisor agrees to take it in parts."""
+        for line in reversed(list(self.oracle.lines.values())):
+            living = self.oracle.lives[line.claim.person].died_on is None
+            if (
+                living
+                and line.live
+                and line.result == "paid"
+                and not line.claimed_back
+                and line.claim.kind == "monthly"
+            ):
+                break
+        else:
+            return
+        amount = line.total // 2
+        wanted = opening.Proposal(
+            self.people[line.claim.person],
+            line.month,
+            line.month,
+            "Trả nhầm",
+            amount_vnd=amount,
+            instalment_vnd=amount // 3,
+        )
+        made = opening.propose(self.session, wanted, by=make.PROVINCE_CLERK)
+        self.session.commit()
+        self.twice(lambda: opening.approve(self.session, made.id, by=make.PROVINCE_SUPERVISOR))
+        self.oracle.recoveries.append(Recovery(line.claim.person, line.place, amount, amount // 3))
+        line.claimed_back = True

@@ -33,13 +33,19 @@ def standard(month: date, known_on: date) -> int:
 
 @dataclass(eq=False)
 class Recovery:
-    """Money that must come back; `waiting` is withheld by lines whose end is not known."""
+    """Money that must come back; `waiting` is withheld by lines whose end is not known, `paid_at` handed it out."""
 
     person: int
     place: str
     amount: int
+    instalment: int | None = None
     back: int = 0
     waiting: int = 0
+    cash: int = 0
+    paid_at: str = ""
+
+    def __post_init__(self) -> None:
+        self.paid_at = self.place
 
     @property
     def free(self) -> int:
@@ -129,6 +135,7 @@ class Oracle:
         self.claims: list[Claim] = []
         self.lines: dict[str, Line] = {}
         self.recoveries: list[Recovery] = []
+        self.transferred: dict[str, int] = {}
 
     # --- Lists
 
@@ -175,7 +182,7 @@ class Oracle:
         room = line.gross * SHARE_PERCENT // 100 if line.claim.kind != "funeral" else 0
         for recovery in self.recoveries:
             if recovery.person == line.claim.person and recovery.place == line.place:
-                amount = min(room, recovery.free)
+                amount = min(room, recovery.free, recovery.instalment or room)
                 if amount:
                     line.withheld.append((recovery, amount))
                     recovery.waiting += amount
@@ -256,6 +263,12 @@ class Oracle:
                 for name in ("sent", "unpaid" if line.result == "stopped" else line.result):
                     found[name] = (found[name][0] + 1, found[name][1] + line.total)
         return found
+
+    def held(self, place: str, drawer: dict[str, int]) -> int:
+        """What the agency of a place still holds: transferred, less handed out, and what came back in cash."""
+        out = sum(drawer.get(line.reference, 0) for line in self.lines.values() if line.place == place)
+        back = sum(recovery.cash for recovery in self.recoveries if recovery.paid_at == place)
+        return self.transferred.get(place, 0) - out + back
 
     def check(self, drawer: dict[str, int]) -> None:
         """Nothing is lost: what an entitlement was due is what was handed out, withheld, given up, or still waits."""

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.reports.catalogue import REPORTS
 from app.reports.shape import Request
+from app.services import balances
 from tests import factories as make
 from tests.scale import NIGHT, scale
 from tests.year.office import Office
@@ -66,6 +67,11 @@ def check(office: Office) -> None:
         sorted((line.reference, line.total, line.result) for line in oracle.lines.values() if line.live),
     )
     reports(office, drawer)
+    for place in office.plan.places:
+        if place.kind != "office":
+            path = f"VN/01/{place.code}/"
+            account = balances.of_account(session, path, office.agency(place), month(12))
+            agree(f"balance of {place.code}", account and account.closing_vnd, oracle.held(place.code, handed_out))
     office.books()
     assert not office.post.inside.store.rows("SELECT what FROM alarms")
     left = session.execute(_LEFT).scalars().all()
