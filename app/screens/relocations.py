@@ -190,8 +190,13 @@ class AskRelocationView(RemoteChoices):
             form.person.data = MOVING.find(request.args.get("person", ""))
         elif form.validate() and _asked(form):
             return redirect(url_for("RelocationView.list"), 303)
-        page = self.render_template("chitra/relocations/form.html", title=_("Đề nghị chuyển vùng"), form=form)
-        return page, 422 if form.errors or form.form_errors else 200
+        return _page(
+            self,
+            form,
+            title=_("Đề nghị chuyển vùng"),
+            lead=_("Người này vẫn ở danh sách của bạn cho đến khi nơi đến tiếp nhận."),
+            button=_("Gửi đề nghị"),
+        )
 
 
 def _asked(form: AskForm) -> bool:
@@ -254,10 +259,18 @@ class SuccessionView(RemoteChoices):
             form.old.data = db.session.scalars(
                 select(Area).where(Area.code == request.args.get("area", ""))
             ).one_or_none()
-        page = self.render_template(
-            "chitra/relocations/succession.html", title=_("Sáp nhập, chia tách địa bàn"), form=form
+        return _page(
+            self,
+            form,
+            title=_("Sáp nhập, chia tách địa bàn"),
+            lead=_("Mọi người của địa bàn cũ sang địa bàn mới từ kỳ đã chọn; danh sách cũ giữ nguyên và vẫn xem được."),
+            button=_("Chuyển hồ sơ"),
         )
-        return page, 422 if form.errors or form.form_errors else 200
+
+
+def _page(view: RemoteChoices, form: SafeForm, **words: str) -> ResponseReturnValue:
+    page = view.render_template("chitra/relocations/form.html", form=form, **words)
+    return page, 422 if form.errors or form.form_errors else 200
 
 
 def _succeeded(form: SuccessionForm) -> int | None:
