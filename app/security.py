@@ -176,6 +176,9 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     },
     "RecoveriesApi": {"can_get": READERS, "can_post": frozenset({CLERK}), "can_cash": frozenset({ACCOUNTANT})}
     | dict.fromkeys(("can_approve", "can_refuse", "can_write_off"), frozenset({SUPERVISOR})),
+    "DeathsApi": {"can_get": READERS} | dict.fromkeys(("can_post", "can_undo"), frozenset({CLERK})),
+    "RelocationsApi": {"can_get": READERS, "can_post": frozenset({CLERK})}
+    | dict.fromkeys(("can_accept", "can_refuse", "can_withdraw"), frozenset({CLERK, SUPERVISOR})),
     "SettlementRecordsApi": {"can_get": EVERYONE},
     "ExtensionsApi": {"can_get": EVERYONE}
     | dict.fromkeys(("can_grant", "can_refuse", "can_revoke"), frozenset({SUPERVISOR})),

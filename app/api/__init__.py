@@ -14,6 +14,7 @@ def register(appbuilder: Any) -> None:
         arrears,
         description,
         health,
+        lives,
         paying,
         people,
         recoveries,
@@ -29,7 +30,8 @@ def register(appbuilder: Any) -> None:
     current_app.register_blueprint(agency.blueprint)
     for resource in (
         rest.AreasApi, people.BeneficiariesApi, rest.PayoutBatchesApi, rest.PacketsApi, settling.SettlementsApi,
-        settling.SettlementRecordsApi, settling.ExtensionsApi, recoveries.RecoveriesApi,
+        settling.SettlementRecordsApi, settling.ExtensionsApi, recoveries.RecoveriesApi, lives.DeathsApi,
+        lives.RelocationsApi,
         arrears.ArrearsApi, arrears.ArrearsProposalsApi, reports.ReportsApi, work.WorkApi, paying.PaymentSettingsApi,
         description.ApiDescription,
     ):  # fmt: skip

@@ -21,6 +21,7 @@ from tests.api.conftest import Program
 RESOURCES = {
     "areas", "beneficiaries", "payout_batches", "packets", "settlements", "settlement_records", "extensions", "reports",
     "arrears", "arrears_proposals", "recoveries", "payment_settings",
+    "deaths", "relocations",
 }  # fmt: skip
 WRITES = {
     "/api/v1/beneficiaries/": {"POST"},
@@ -36,6 +37,10 @@ WRITES = {
     "/api/v1/extensions/<pk>/refuse": {"POST"},
     "/api/v1/extensions/<pk>/revoke": {"POST"},
     "/api/v1/settlements/<pk>/reopen": {"POST"},
+    "/api/v1/deaths/": {"POST"},
+    "/api/v1/deaths/<pk>/undo": {"POST"},
+    "/api/v1/relocations/": {"POST"},
+    **{f"/api/v1/relocations/<pk>/{move}": {"POST"} for move in ("accept", "refuse", "withdraw")},
     "/api/v1/payment_settings/": {"POST"},
     "/api/v1/recoveries/": {"POST"},
     **{f"/api/v1/recoveries/<pk>/{move}": {"POST"} for move in ("approve", "refuse", "cash", "write_off")},

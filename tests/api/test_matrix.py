@@ -18,6 +18,7 @@ from app.rules.actors import PEOPLE, SYSTEM, Role
 from app.services import extensions, transitions
 from app.services.arrears import proposing
 from app.services.arrears.proposing import HandEntry
+from app.services.lives import deaths, relocating
 from tests import factories as make
 from tests import office
 from tests.accounts import people
@@ -90,6 +91,15 @@ DOORS = [
     Door("POST", "/api/v1/recoveries/{}/refuse", frozenset({SUPERVISOR}), "recovery", {}),
     Door("POST", "/api/v1/recoveries/{}/cash", frozenset({ACCOUNTANT}), "recovery", {}),
     Door("POST", "/api/v1/recoveries/{}/write_off", frozenset({SUPERVISOR}), "recovery", {}),
+    *(Door("GET", f"/api/v1/{name}/", READERS) for name in ("deaths", "relocations")),
+    Door("GET", "/api/v1/deaths/{}", READERS, "death"),
+    Door("GET", "/api/v1/relocations/{}", READERS, "relocation"),
+    Door("POST", "/api/v1/deaths/", frozenset({CLERK}), "", {}),
+    Door("POST", "/api/v1/deaths/{}/undo", frozenset({CLERK}), "death", {}),
+    Door("POST", "/api/v1/relocations/", frozenset({CLERK}), "", {}),
+    Door("POST", "/api/v1/relocations/{}/accept", frozenset({CLERK, SUPERVISOR}), "relocation", {"reason": 5}),
+    Door("POST", "/api/v1/relocations/{}/refuse", frozenset({CLERK, SUPERVISOR}), "relocation", {}),
+    Door("POST", "/api/v1/relocations/{}/withdraw", frozenset({CLERK, SUPERVISOR}), "relocation", {}),
     Door("POST", "/api/v1/payment_settings/", frozenset({Role.PROVINCE_ADMIN, Role.CENTRAL_ADMIN}), "", {}),
     Door("GET", "/api/v1/_openapi", frozenset(PEOPLE)),
 ]
@@ -110,6 +120,15 @@ def mid_november() -> Iterator[None]:
     """Before the settlement's deadline: what comes later is held for a person."""
     with clock.at(date(2026, 11, 10)):
         yield
+
+
+def _lives(session: Session) -> tuple[int, int]:
+    """Somebody who died, and somebody who wants to move far away."""
+    dead, leaving = make.entitled(session, "Người Đã Mất"), make.entitled(session, "Người Chuyển Đi")
+    death = deaths.record(session, dead.beneficiary_id, date(2026, 11, 3), by=make.CLERK)
+    moving = relocating.ask(session, leaving.beneficiary_id, "25747", by=make.CLERK, reason="Về quê")
+    session.commit()
+    return death.id, moving.id
 
 
 @pytest.fixture
@@ -134,10 +153,11 @@ def keys(session: Session) -> dict[str, Any]:
         transitions.created(session, "recovery", [recovery.id], by=make.CLERK)
     session.commit()
     one = "SELECT min(id) FROM "
+    death, moving = _lives(session)
     return {
         "area": people.area_id(people.BA_DINH), "code": people.BA_DINH, "person": rows(one + "beneficiaries")[0][0],
         "batch": packet.batch_id, "packet": packet.id, "settlement": settlement.id, "extension": asked.id,
-        "arrears": owed.id, "proposal": proposal.id, "recovery": recovery.id,
+        "arrears": owed.id, "proposal": proposal.id, "recovery": recovery.id, "death": death, "relocation": moving,
         "record": rows(one + "settlement_records")[0][0],
     }  # fmt: skip
 
