@@ -181,7 +181,7 @@ class Clerks:
         if all(other.month != line.month for other in others):
             return
         key = self.session.execute(
-            text("SELECT id FROM payout_lines WHERE reference = :reference"), {"reference": line.reference}
+            text("SELECT id FROM payout_lines WHERE reference = :reference AND live"), {"reference": line.reference}
         ).scalar_one()
         self.twice(lambda: lines.exclude(self.session, key, by=self.by(place, Role.CLERK), because="Chờ xác minh"))
         self.oracle.exclude(line)

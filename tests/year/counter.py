@@ -194,5 +194,5 @@ _UNDECIDED = text(
 _SENT = text("SELECT reference, total_vnd FROM payout_lines WHERE batch_id = :batch AND live AND total_vnd > 0")
 _HOLDER = text(
     "SELECT s.id FROM settlements s JOIN payout_lines l ON l.batch_id = s.batch_id"
-    " WHERE l.reference = :reference AND s.state <> 'void'"
+    " WHERE l.reference = :reference AND l.live AND s.state <> 'void'"
 )

@@ -28,6 +28,8 @@ class Office(Counter):
     def live(self) -> None:
         """January to December."""
         for number in range(1, 13):
+            with clock.at(month(number)):
+                self.deaths_of(number, at_once=True)
             for place in self.plan.places:
                 for group in place.groups:
                     if group[0] == number:
@@ -46,9 +48,7 @@ class Office(Counter):
         with clock.at(date(YEAR, number, 14)):
             if number == 10:
                 self.rise()
-            for death in self.plan.deaths:
-                if death.recorded == number:
-                    self.died(death.person, death.died_on, number)
+            self.deaths_of(number, at_once=False)
             if number == self.plan.moves_in:
                 self.moved(number)
 
@@ -62,6 +62,12 @@ class Office(Counter):
         self.oracle.rise(months, month(11), clock.today())
         owed = sorted((claim.id, one.for_month, one.amount) for claim in self.oracle.claims for one in claim.owed)
         agree("the rise", sorted(tuple(row) for row in rows), owed)
+
+    def deaths_of(self, number: int, *, at_once: bool) -> None:
+        """Those recorded on the first of the month, or in its middle."""
+        for death in self.plan.deaths:
+            if death.recorded == number and death.at_once == at_once:
+                self.died(death.person, death.died_on, number)
 
     def died(self, person: int, died_on: date, number: int) -> None:
         """A death is recorded, with the funeral cost in the first list made from the next month on."""

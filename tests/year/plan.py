@@ -72,11 +72,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """Recorded in `recorded`, perhaps months after the day."""
+    """Recorded in `recorded`, perhaps months after the day; `at_once`: on the day, before the month's list is made."""
 
     person: int
     died_on: date
     recorded: int
+    at_once: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,8 @@ class Plan:
 
     def _death(self, draw: Random, person: int, *, late: int) -> Death:
         died = draw.randint(3, 8)
-        return Death(person, date(YEAR, died, draw.randint(1, 14)), died + late)
+        at_once = not late and self.share("at once") < 0.5
+        return Death(person, date(YEAR, died, 1 if at_once else draw.randint(1, 14)), died + late, at_once)
 
     def group(self, place: Place, first: int) -> Group:
         """What happens around the group of months that begins with `first`."""
