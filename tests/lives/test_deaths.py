@@ -154,3 +154,11 @@ def test_who_may_and_what_is_refused(session: Session) -> None:
         deaths.undo(session, death.id + 1, by=make.CLERK, because="x")
     assert session.query(Death).count() == 1
     assert session.execute(text("SELECT count(*) FROM deaths WHERE undone_at IS NULL")).scalar() == 1
+
+
+def test_a_death_without_a_claim_is_undone_too(session: Session) -> None:
+    entitlement = alive(session)
+    death = deaths.record(session, entitlement.beneficiary_id, DIED, by=make.CLERK)
+    deaths.undo(session, death.id, by=make.CLERK, because="Nhầm người")
+    [line] = listed(session)
+    assert line.payee_name == "Nguyễn Thị Bình"

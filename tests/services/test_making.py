@@ -13,7 +13,7 @@ from app import clock
 from app.errors import BadInput, NotFound
 from app.models import PayoutBatch
 from app.rules.actors import Role
-from app.services.batches import approval, making
+from app.services.batches import approval, making, previewing
 from app.services.batches import lines as batch_lines
 from app.services.batches.making import ListRequest
 from tests import factories as make
@@ -326,3 +326,8 @@ def test_making_leaves_an_audit_row_and_opens_the_period(session: Session) -> No
     rows = session.execute(text("SELECT machine, entity_id, move, actor FROM state_changes ORDER BY id")).all()
     assert ("batch", batch_id, "create", "xa.clerk") in rows
     assert {row.machine for row in rows} == {"batch", "period"}
+
+
+def test_an_area_nobody_knows_is_not_made_in_the_background_either(session: Session) -> None:
+    with pytest.raises(NotFound):
+        previewing.start_making(session, making.ListRequest(999_999, make.NOVEMBER, "monthly"), by=make.CLERK)
