@@ -261,7 +261,8 @@ def test_after_the_packet_left_every_fault_is_unknown(
     deadline_s = 1.0 if code == "timeout" else 20.0  # a busy machine may be slow to make what is broken
     began = time.monotonic()
     error = outcome(agency, replace(packet, endpoint=endpoint(office.url, deadline_s=deadline_s)))
-    assert (type(error), error.code) == (OutcomeUnknown, code)
+    codes = {code, "broken"} if code == "timeout" else {code}  # at the deadline a busy machine may see the line break
+    assert type(error) is OutcomeUnknown and error.code in codes
     assert time.monotonic() - began < deadline_s + 1
     assert [seen.body for seen in office.packets()] == [packet.body]  # once: nothing was tried again unasked
 
