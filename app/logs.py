@@ -14,7 +14,7 @@ class Line(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is the library's
+    def formatMessage(self, record: logging.LogRecord) -> str:
         """The line without a traceback."""
         facts = [f"{name}={_plain(str(value))}" for name, value in vars(record).items() if name not in _OF_EVERY_RECORD]
         return " ".join([super().formatMessage(record), *facts])

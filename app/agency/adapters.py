@@ -22,7 +22,7 @@ class Adapter(Protocol):
     """
 
     @property
-    def FORM(self) -> Form: ...  # noqa: N802 - a constant of the module
+    def FORM(self) -> Form: ...
 
     def compose(self, head: PacketHead, lines: Iterable[PacketLine]) -> bytes: ...
 

@@ -24,7 +24,7 @@ class Mailbox:
         folder.mkdir(parents=True, exist_ok=True)
         self._numbers = count(1 + len(list(folder.glob("*.eml"))))
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         """What aiosmtpd calls with a letter."""
         content: bytes = envelope.content
         (self.folder / f"{next(self._numbers):05d}.eml").write_bytes(content)

@@ -52,7 +52,7 @@ class Place:
 
 def dice(*parts: object) -> random.Random:
     """Chance that always falls the same way for the same parts; nothing here is a secret."""
-    return random.Random(":".join(map(str, parts)))  # noqa: S311
+    return random.Random(":".join(map(str, parts)))
 
 
 def places(session: Session, seed: int, codes: Sequence[str] | None = None) -> list[Place]:

@@ -138,7 +138,7 @@ def _start_parts(settings: config.Settings, app: Flask, stack: ExitStack) -> dic
     parts = {}
     for name, command in commands.items():
         log = stack.enter_context((logs / f"{name}.log").open("ab"))
-        part = subprocess.Popen(  # noqa: S603 - our own programs
+        part = subprocess.Popen(
             command, env=environment, stdout=log, stderr=log, start_new_session=True, cwd=Path(__file__).parents[2]
         )
         stack.callback(_stop, part)
@@ -201,7 +201,7 @@ def _stop(part: subprocess.Popen[Any]) -> None:
 
 def _answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(address, timeout=2):  # noqa: S310 - loopback
+        with urllib.request.urlopen(address, timeout=2):
             return True
     except urllib.error.HTTPError:
         return True

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from app.rules.actors import Role
 
 
-def N_(text: str) -> str:  # noqa: N802 - gettext's customary name for "translate later"
+def N_(text: str) -> str:
     """Mark a text for the catalogue."""
     return text
 
