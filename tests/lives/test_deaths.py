@@ -16,6 +16,8 @@ from app.services.lives import deaths
 from app.services.lives.deaths import Funeral
 from tests import factories as make
 
+pytestmark = pytest.mark.filterwarnings("error::sqlalchemy.exc.SAWarning")
+
 DIED = date(2026, 11, 3)
 CLAIM = Funeral(organiser="Lê Văn Con", month=make.NOVEMBER, decision_no="12/QĐ", phone="0912345678")
 

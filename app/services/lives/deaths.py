@@ -219,11 +219,11 @@ def _written(
         is_current=True,
     )
     registry.save_payee(session, organiser, by=by)
+    session.flush()
     method = PaymentMethod(payee=organiser, area_path=person.area_path, kind="cash", is_current=True)
     if funeral.account_no:
         method.kind, method.account_no, method.bank_code = "bank", funeral.account_no, funeral.bank_code
         method.holder = organiser.full_name
-    session.flush()
     registry.save_method(session, method, by=by)
     session.flush()
     return claim
