@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import NotFound
-from app.extensions import acting_as
+from app.extensions import acting_as, transaction
 from app.models import Entitlement, Recovery, RecoveryEntry
 from app.rules.actors import Role
 from app.services import transitions
@@ -24,6 +25,7 @@ from app.services.recoveries.opening import Proposal
 from app.services.settlements import deciding, locking
 from tests import factories as make
 from tests import months, office
+from tests.proof import dying
 
 OCTOBER, NOVEMBER, DECEMBER = (date(2026, month, 1) for month in (10, 11, 12))
 JANUARY, FEBRUARY, MARCH = (date(2027, month, 1) for month in (1, 2, 3))
@@ -384,8 +386,59 @@ def test_nobody_decides_their_own_proposal_and_nothing_is_asked_twice(session: S
         opening.refuse(session, made.id, by=own, because="x")
     with pytest.raises(transitions.NotYours):
         opening.approve(session, made.id, by=make.ACCOUNTANT)
+    opening.approve(session, made.id, by=make.SUPERVISOR)
     with pytest.raises(opening.NothingPaid):
         opening.propose(session, proposal(who), by=make.CLERK)
+    session.commit()
+
+
+def test_a_second_proposal_for_the_same_months_waits_for_the_first_to_be_decided(session: Session) -> None:
+    """A double click, or two people with the same paper: parts of one debt must not become two debts."""
+    who = wrongly_paid(session)
+    first = opening.propose(session, proposal(who, amount_vnd=100_000), by=make.CLERK)
+    for again in ({}, {"amount_vnd": 100_000}, {"last_month": NOVEMBER, "amount_vnd": 1}):
+        with pytest.raises(opening.AlreadyProposed, match=r"100\.000 đ.*10/01/2027"):
+            opening.propose(session, proposal(who, **again), by=make.actor(Role.CLERK, "xa.clerk2"))
+    other = opening.propose(session, proposal(who, first_month=DECEMBER, amount_vnd=1_000), by=make.CLERK)
+    opening.refuse(session, first.id, by=make.SUPERVISOR, because="Ghi lại")
+    opening.approve(session, other.id, by=make.SUPERVISOR)
+    rest = opening.propose(session, proposal(who), by=make.CLERK)
+    assert rest.amount_vnd == 2 * FULL - 1_000, "what an approved recovery has not asked for yet"
+    session.commit()
+
+
+def test_two_people_who_propose_at_the_same_moment_make_one_proposal(session: Session) -> None:
+    who = wrongly_paid(session)
+    for _round in range(4):
+        ran = dying.race(*[partial(_propose_alone, proposal(who, amount_vnd=400_000))] * 2)
+        assert sorted(one.raised.partition(":")[0] for one in ran) == ["", "AlreadyProposed"]
+        [key] = session.scalars(select(Recovery.id).where(Recovery.state == "proposed"))
+        opening.refuse(session, key, by=make.SUPERVISOR, because="Làm lại")
+        session.commit()
+
+
+def test_a_proposal_by_hand_meets_the_sweep_that_finds_the_same_months(session: Session) -> None:
+    """Whoever comes first, the months are asked for once, and neither of the two fails in the database."""
+    people = [make.entitled(session, f"Lê Văn {number}") for number in range(4)]
+    for month in (NOVEMBER, DECEMBER):
+        months.closed(session, month)
+    for who in people:
+        dies(session, who, OCTOBER)
+        ran = dying.race(partial(_propose_alone, proposal(who)), _sweep_alone)
+        assert {one.raised.partition(":")[0] for one in ran} <= {"", "NothingPaid"}
+        asked = select(Recovery.amount_vnd).where(Recovery.beneficiary_id == who.beneficiary_id)
+        assert sum(session.scalars(asked)) == 2 * FULL
+        session.rollback()
+
+
+def _propose_alone(wanted: Proposal) -> None:
+    with transaction() as session:
+        opening.propose(session, wanted, by=make.CLERK)
+
+
+def _sweep_alone() -> None:
+    with transaction() as session:
+        finding.sweep(session)
 
 
 # --- Found by the sweep ----------------------------------------------------------------------------------------------

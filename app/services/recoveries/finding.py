@@ -30,20 +30,23 @@ SELECT DISTINCT r.id
    AND (({_NOT_OWED}) IS DISTINCT FROM r.source OR l.result NOT IN ('paid', 'pending'))
 """)
 
+_LATE = """
+  FROM beneficiaries b
+  JOIN entitlements e ON e.beneficiary_id = b.id
+  JOIN payout_lines l ON l.entitlement_id = e.id AND l.live AND l.result = 'paid' AND l.benefit_vnd > 0
+  JOIN payout_batches t ON t.id = l.batch_id AND t.kind <> 'funeral'
+  JOIN periods p ON p.id = l.period_id
+ WHERE ((b.died_on IS NOT NULL AND p.month > b.died_on) OR (e.ends_on IS NOT NULL AND p.month > e.ends_on))
+   AND NOT EXISTS (
+       SELECT 1 FROM recovery_lines x JOIN recoveries r ON r.id = x.recovery_id
+        WHERE x.line_id = l.id AND (r.state <> 'withdrawn' OR r.decided_by IS NOT NULL))
+"""
+# Held first and read again by a later statement: somebody may be proposing the same lines by hand.
+_HOLD = text(f"SELECT l.id {_LATE} ORDER BY l.id FOR UPDATE OF l")
 _FIND = text(f"""
-WITH late AS MATERIALIZED (
+WITH found AS MATERIALIZED (
     SELECT l.id AS line_id, l.beneficiary_id, b.area_path, least(l.benefit_vnd, l.total_vnd) AS amount_vnd,
-           {_NOT_OWED} AS source
-      FROM beneficiaries b
-      JOIN entitlements e ON e.beneficiary_id = b.id
-      JOIN payout_lines l ON l.entitlement_id = e.id AND l.live AND l.result = 'paid' AND l.benefit_vnd > 0
-      JOIN payout_batches t ON t.id = l.batch_id AND t.kind <> 'funeral'
-      JOIN periods p ON p.id = l.period_id
-     WHERE (b.died_on IS NOT NULL AND p.month > b.died_on) OR (e.ends_on IS NOT NULL AND p.month > e.ends_on)
-), found AS MATERIALIZED (
-    SELECT * FROM late f WHERE NOT EXISTS (
-        SELECT 1 FROM recovery_lines x JOIN recoveries r ON r.id = x.recovery_id
-         WHERE x.line_id = f.line_id AND (r.state <> 'withdrawn' OR r.decided_by IS NOT NULL))
+           {_NOT_OWED} AS source {_LATE} AND l.id = ANY(:held)
 ), made AS (
     INSERT INTO recoveries (line_id, beneficiary_id, area_path, amount_vnd, reason, source, entered_by, opened_at)
     SELECT min(line_id), beneficiary_id, min(area_path), sum(amount_vnd),
@@ -80,7 +83,10 @@ def _drop(session: Session, by: Actor) -> int:
 
 
 def _find(session: Session, by: Actor) -> int:
-    facts = {"by": by.username, "now": clock.now()}
+    held = list(session.execute(_HOLD).scalars())
+    if not held:
+        return 0
+    facts = {"by": by.username, "now": clock.now(), "held": held}
     made = sorted(set(session.execute(_FIND, facts).scalars()))
     if made:
         transitions.created(session, "recovery", made, by=by)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
 from app.models import Recovery
-from app.rules import money
+from app.rules import dates, money
 from app.rules.actors import Actor, Role
 from app.services import journal, transitions
 from app.services.recoveries import figures
@@ -42,6 +43,10 @@ class InstalmentOutOfRange(BadInput):
 
 class NothingPaid(RuleBroken):
     """Trong các tháng này không có khoản nào đã trả mà chưa bị truy thu."""
+
+
+class AlreadyProposed(RuleBroken):
+    """Người này đã có đề nghị truy thu %(amount)s cho các tháng này, lập ngày %(day)s, đang chờ quyết định."""
 
 
 class OwnProposal(NotAllowed):
@@ -97,20 +102,32 @@ class Proposal:
     decided_on: date | None = None
 
 
-_PAID = text("""
+_OF_MONTHS = """
+  FROM payout_lines l JOIN periods p ON p.id = l.period_id
+ WHERE l.beneficiary_id = :person AND l.live AND l.result = 'paid' AND p.month BETWEEN :first AND :last
+"""
+# Held first and read by a later statement, which sees what whoever held them before has written.
+_HOLD_PAID = text(f"SELECT l.id {_OF_MONTHS} ORDER BY l.id FOR UPDATE OF l")
+_PAID = text(f"""
 SELECT l.id, l.area_path, l.total_vnd - coalesce((SELECT sum(x.amount_vnd) FROM recovery_lines x
            JOIN recoveries r ON r.id = x.recovery_id
           WHERE x.line_id = l.id AND r.state <> 'withdrawn'), 0)::bigint AS free_vnd
-  FROM payout_lines l JOIN periods p ON p.id = l.period_id
- WHERE l.beneficiary_id = :person AND l.live AND l.result = 'paid' AND p.month BETWEEN :first AND :last
- ORDER BY p.month, l.id FOR UPDATE OF l
+  {_OF_MONTHS} ORDER BY p.month, l.id
+""")
+_WAITING = text("""
+SELECT r.amount_vnd, r.opened_at FROM recoveries r
+ WHERE r.beneficiary_id = :person AND r.state = 'proposed' AND r.source = 'hand' AND EXISTS (
+     SELECT 1 FROM recovery_lines x JOIN payout_lines l ON l.id = x.line_id JOIN periods p ON p.id = l.period_id
+      WHERE x.recovery_id = r.id AND p.month BETWEEN :first AND :last)
+ ORDER BY r.id LIMIT 1
 """)
 
 
 def propose(session: Session, wanted: Proposal, *, by: Actor) -> Recovery:
     """Đề nghị truy thu by hand; a supervisor decides. The amount is laid on the paid lines, the oldest month first.
 
-    Raises NotAClerk, ReasonMissing, MonthsReversed, AmountOutOfRange, InstalmentOutOfRange, NothingPaid.
+    One proposal by hand waits for the same months at a time: the second of a double click, or of two people, is refused.
+    Raises NotAClerk, ReasonMissing, MonthsReversed, AmountOutOfRange, InstalmentOutOfRange, AlreadyProposed, NothingPaid.
     """
     if not by.has(Role.CLERK):
         raise NotAClerk
@@ -119,10 +136,7 @@ def propose(session: Session, wanted: Proposal, *, by: Actor) -> Recovery:
         raise ReasonMissing(field="reason")
     if wanted.last_month < wanted.first_month:
         raise MonthsReversed(field="last_month")
-    facts = {"person": wanted.beneficiary_id, "first": wanted.first_month, "last": wanted.last_month}
-    paid = [row for row in session.execute(_PAID, facts) if row.free_vnd > 0]
-    if not paid:
-        raise NothingPaid
+    paid = _free_lines(session, wanted)
     most = sum(row.free_vnd for row in paid)
     amount = most if wanted.amount_vnd is None else wanted.amount_vnd
     if not 1 <= amount <= most:
@@ -143,7 +157,28 @@ def propose(session: Session, wanted: Proposal, *, by: Actor) -> Recovery:
     )
     session.add(made)
     session.flush()
-    left, parts = amount, []
+    _lay(session, made, paid)
+    transitions.created(session, "recovery", [made.id], by=by, facts={made.id: {"amount_vnd": amount}})
+    return made
+
+
+def _free_lines(session: Session, wanted: Proposal) -> list[Any]:
+    """Lines of these months, held, of which not everything is asked for. Raises AlreadyProposed, NothingPaid."""
+    facts = {"person": wanted.beneficiary_id, "first": wanted.first_month, "last": wanted.last_month}
+    session.execute(_HOLD_PAID, facts)
+    waiting = session.execute(_WAITING, facts).one_or_none()
+    if waiting is not None:
+        day = waiting.opened_at.astimezone(clock.LOCAL).date()
+        raise AlreadyProposed(amount=money.format_vnd(waiting.amount_vnd), day=dates.format_date(day))
+    paid = [row for row in session.execute(_PAID, facts) if row.free_vnd > 0]
+    if not paid:
+        raise NothingPaid
+    return paid
+
+
+def _lay(session: Session, made: Recovery, paid: Collection[Any]) -> None:
+    """The amount of a recovery, on these lines one after the other."""
+    left, parts = made.amount_vnd, []
     for row in paid:
         part = min(left, row.free_vnd)
         left -= part
@@ -154,8 +189,6 @@ def propose(session: Session, wanted: Proposal, *, by: Actor) -> Recovery:
         ),
         [part for part in parts if part["vnd"]],
     )
-    transitions.created(session, "recovery", [made.id], by=by, facts={made.id: {"amount_vnd": amount}})
-    return made
 
 
 def _check_instalment(instalment_vnd: int | None, amount_vnd: int) -> None:
