@@ -173,7 +173,12 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
         "can_lock": frozenset({ACCOUNTANT}),
         "can_reopen": frozenset({SUPERVISOR}),
         "can_extend": OFFICE | {AGENCY_USER},
+        "can_decide": frozenset({CLERK, ACCOUNTANT}),
+        "can_decide_missing": frozenset({CLERK, ACCOUNTANT}),
+        "can_let_through": frozenset({ACCOUNTANT, SUPERVISOR}),
+        "can_decline": frozenset({ACCOUNTANT, SUPERVISOR}),
     },
+    "ResultChangesApi": {"can_get": READERS} | dict.fromkeys(("can_post", "can_undo"), frozenset({CLERK, ACCOUNTANT})),
     "RecoveriesApi": {"can_get": READERS, "can_post": frozenset({CLERK}), "can_cash": frozenset({ACCOUNTANT})}
     | dict.fromkeys(("can_approve", "can_refuse", "can_write_off"), frozenset({SUPERVISOR})),
     "DeathsApi": {"can_get": READERS} | dict.fromkeys(("can_post", "can_undo"), frozenset({CLERK})),

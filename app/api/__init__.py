@@ -13,6 +13,7 @@ def register(appbuilder: Any) -> None:
         agency,
         arrears,
         description,
+        extensions,
         health,
         lives,
         paying,
@@ -20,6 +21,7 @@ def register(appbuilder: Any) -> None:
         recoveries,
         reports,
         rest,
+        results,
         sessions,
         settling,
         work,
@@ -29,10 +31,12 @@ def register(appbuilder: Any) -> None:
     current_app.register_blueprint(health.blueprint)
     current_app.register_blueprint(agency.blueprint)
     for resource in (
-        rest.AreasApi, people.BeneficiariesApi, rest.PayoutBatchesApi, rest.PacketsApi, settling.SettlementsApi,
-        settling.SettlementRecordsApi, settling.ExtensionsApi, recoveries.RecoveriesApi, lives.DeathsApi,
-        lives.RelocationsApi,
-        arrears.ArrearsApi, arrears.ArrearsProposalsApi, reports.ReportsApi, work.WorkApi, paying.PaymentSettingsApi,
+        rest.AreasApi, people.BeneficiariesApi,
+        rest.PayoutBatchesApi, rest.PacketsApi,
+        settling.SettlementsApi, settling.SettlementRecordsApi, extensions.ExtensionsApi, results.ResultChangesApi,
+        recoveries.RecoveriesApi, arrears.ArrearsApi, arrears.ArrearsProposalsApi,
+        lives.DeathsApi, lives.RelocationsApi,
+        reports.ReportsApi, work.WorkApi, paying.PaymentSettingsApi,
         description.ApiDescription,
     ):  # fmt: skip
         appbuilder.add_api(resource)

@@ -75,6 +75,31 @@ def read(columns: Collection[str], order_columns: Collection[str]) -> Asked:
     return asked
 
 
+def number(name: str, otherwise: int, most: int) -> int:
+    """A whole number of the address, `otherwise` when it is not there. Raises BadQuestion."""
+    written = request.args.get(name, "")
+    if not written:
+        return otherwise
+    if not (written.isascii() and written.isdigit() and len(written) <= 9 and int(written) <= most):
+        raise BadQuestion(what=name)
+    return int(written)
+
+
+def one_of(name: str, otherwise: str, known: Collection[str]) -> str:
+    """One of the known words of the address, `otherwise` when it is not there. Raises BadQuestion."""
+    written = request.args.get(name, "") or otherwise
+    if written not in known:
+        raise BadQuestion(what=name)
+    return written
+
+
+def page() -> tuple[int, int]:
+    """(first row, rows) of the page asked for by `page` and `page_size`. Raises BadQuestion."""
+    at = number("page", 0, COUNT_CAP)
+    size = min(number("page_size", PAGE_SIZE, COUNT_CAP) or PAGE_SIZE, MAX_PAGE_SIZE)
+    return at * size, size
+
+
 def _parsed() -> Mapping[str, Any]:
     """Flask-AppBuilder's reader lets several errors of its parser through; none of them is an error of ours."""
     written = request.args.get("q", "")

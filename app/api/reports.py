@@ -124,7 +124,8 @@ class ReportsApi(Answers, BaseApi):
         session: Session = db.session()
         report = find(code)
         wanted = _request(session, report)
-        page, size = _number("page", 0, MAX_ROWS), min(_number("page_size", PAGE_SIZE, MAX_ROWS), MAX_PAGE_SIZE)
+        page = asking.number("page", 0, MAX_ROWS)
+        size = min(asking.number("page_size", PAGE_SIZE, MAX_ROWS), MAX_PAGE_SIZE)
         if size == 0 or (page + 1) * size > MAX_ROWS:
             raise asking.BadQuestion(what="page, page_size")
         totals = report.totals(session, wanted)
@@ -165,15 +166,6 @@ def _request(session: Session, report: Report) -> Request:
 def _plain(text: str) -> str:
     """A code; what the database could not take as text is none."""
     return text if text.isprintable() else ""
-
-
-def _number(name: str, otherwise: int, most: int) -> int:
-    text = request.args.get(name, "")
-    if not text:
-        return otherwise
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= most):
-        raise asking.BadQuestion(what=name)
-    return int(text)
 
 
 def _about(report: Report) -> dict[str, Any]:

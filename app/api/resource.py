@@ -32,6 +32,9 @@ _IN_PATH = re.compile(r"{(\w+)}")
 Act = Callable[[Session, int, dict[str, Any]], object]
 """One service called with (session, key, members of the body); what it returns is not used."""
 
+Make = Callable[[Session, dict[str, Any]], int]
+"""One service called with (session, members of the body); returns the key of what it made."""
+
 
 class Answers:
     """How every API of ours answers: nothing is kept by caches, and a refusal is a problem like any other."""
@@ -206,14 +209,16 @@ class Resource(Answers, ModelRestApi):
         members: dict[str, Any] = schema.dump(item)
         return members
 
-    def remember(self, *, people: int = 1, entity_id: int | None = None, area_path: str | None = None) -> None:
+    def remember(
+        self, *, people: int = 1, entity_id: int | None = None, area_path: str | None = None, what: str = ""
+    ) -> None:
         """Write who saw personal data, before the answer leaves; an agency's user writes no such row by itself."""
-        actor = current_actor()
-        if not self.personal or actor.area_path is None:
+        actor, what = current_actor(), what or self.personal
+        if not what or actor.area_path is None:
             return
         with acting_as(SYSTEM), transaction() as session:
             path = area_path or actor.area_path
-            access.seen(session, self.personal, by=actor, area_path=path, entity_id=entity_id, people=people)
+            access.seen(session, what, by=actor, area_path=path, entity_id=entity_id, people=people)
 
     def _filters_of(self, asked: asking.Asked) -> SafeFilters:
         """Filters of this request alone: Flask-AppBuilder keeps them on the view that every thread shares."""
@@ -236,3 +241,10 @@ class Resource(Answers, ModelRestApi):
         with transaction() as session:
             call(session, key, values)
         return self.response(200, **self.described(self.found(str(key))))
+
+    def make(self, wanted: Mapping[str, Member], call: Make) -> Response:
+        """Read the body, call the service in one transaction, show the row it made."""
+        values = reading.members(reading.body(), wanted)
+        with transaction() as session:
+            key = call(session, values)
+        return self.response(201, **self.described(self.found(str(key))))

@@ -1,4 +1,4 @@
-"""Settlements with their records and extensions: read, locked, extended. No arithmetic and no rule of its own."""
+"""Settlements with their records: read, locked, reopened, extended. Lines are in `settlement_lines`; no rule of its own."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from sqlalchemy.orm import Session
 from app.api import reading
 from app.api.reading import ANY_REASON, REASON, Member
 from app.api.resource import Resource
+from app.api.settlement_lines import SettlementLines
 from app.errors import RuleBroken
 from app.extensions import current_actor, db, transaction
 from app.models import DeadlineExtension, Settlement, SettlementRecord
 from app.rules import deadlines
 from app.screens.interface import SafeInterface
 from app.services import extensions
-from app.services.settlements import arithmetic, locking, reopening
+from app.services.settlements import arithmetic, holding, locking, reopening
 from app.services.settlements.arithmetic import Figures
 
 EXTEND = {
@@ -27,18 +28,19 @@ EXTEND = {
     "reason": Member(reading.text(1_000, multiline=True, required=True), required=True),
     "asked_by": Member(reading.text(120)),
 }
-GRANT = ANY_REASON | {"days": Member(reading.whole(1, deadlines.MAX_EXTENSION_DAYS_TOTAL))}
 
 
 class AlreadyAsked(RuleBroken):
     """Đề nghị gia hạn này đã được nhập và đang chờ quyết định."""
 
 
-class SettlementsApi(Resource):
+class SettlementsApi(SettlementLines):
     """Quyết toán: what the agency reported of a packet; locked by the accountant, extended by a supervisor."""
 
     resource_name = "settlements"
-    include_route_methods = {"get_list", "get", "lock", "reopen", "extend"}
+    include_route_methods = {
+        "get_list", "get", "lines", "decide", "decide_missing", "lock", "reopen", "let_through", "decline", "extend",
+    }  # fmt: skip
     datamodel = SafeInterface(Settlement)
     list_columns = [
         "id", "area_path", "packet_id", "packet.code", "batch_id", "batch.code", "agency.code", "period_id", "period.month",
@@ -50,11 +52,15 @@ class SettlementsApi(Resource):
     order_columns = ["id", "state", "due_on", "sent_vnd"]
 
     def described(self, item: Settlement) -> dict[str, Any]:
-        """With the figures as they stand now and the deadline with its extensions; the lock writes them down."""
+        """With the figures as they stand now, the deadline with its extensions, and how many messages came after it."""
         session = db.session()
         figures = arithmetic.figures(session, item.id)
-        extended = extensions.due_on(session, item.id).isoformat()
-        return super().described(item) | {"figures": figures_shown(figures), "extended_due_on": extended}
+        stands = {
+            "figures": figures_shown(figures),
+            "extended_due_on": extensions.due_on(session, item.id).isoformat(),
+            "held_count": holding.count(session, item.id),
+        }
+        return super().described(item) | stands
 
     @expose("/<pk>/lock", methods=["POST"])
     @protect()
@@ -98,6 +104,52 @@ class SettlementsApi(Resource):
 
         def call(session: Session, key: int, values: dict[str, Any]) -> None:
             reopening.reopen(session, key, by=current_actor(), because=values["reason"])
+
+        return self.act(pk, REASON, call)
+
+    @expose("/<pk>/let_through", methods=["POST"])
+    @protect()
+    @permission_name("let_through")
+    def let_through(self, pk: str) -> Response:
+        """Apply the messages that came after the deadline all the same
+        ---
+        post:
+          requestBody:
+            required: true
+            content:
+              application/json:
+                schema:
+                  $ref: '#/components/schemas/Reason'
+          responses:
+            200:
+              description: The settlement; the scheduler applies the messages at once
+        """
+
+        def call(session: Session, key: int, values: dict[str, Any]) -> None:
+            holding.let_through(session, key, by=current_actor(), because=values["reason"])
+
+        return self.act(pk, REASON, call)
+
+    @expose("/<pk>/decline", methods=["POST"])
+    @protect()
+    @permission_name("decline")
+    def decline(self, pk: str) -> Response:
+        """Leave the messages that came after the deadline out for good
+        ---
+        post:
+          requestBody:
+            required: true
+            content:
+              application/json:
+                schema:
+                  $ref: '#/components/schemas/Reason'
+          responses:
+            200:
+              description: The settlement, without them
+        """
+
+        def call(session: Session, key: int, values: dict[str, Any]) -> None:
+            holding.decline(session, key, by=current_actor(), because=values["reason"])
 
         return self.act(pk, REASON, call)
 
@@ -168,98 +220,6 @@ class SettlementRecordsApi(Resource):
     search_columns = ["area_path", "settlement", "reference", "outcome", "finding", "decided_outcome", "reason_code"]
     order_columns = ["id", "reference", "amount_vnd"]
     personal = "API settlement_records"
-
-
-class ExtensionsApi(Resource):
-    """Gia hạn: asked for a settlement, granted or refused by a supervisor who did not enter the request."""
-
-    resource_name = "extensions"
-    include_route_methods = {"get_list", "get", "grant", "refuse", "revoke"}
-    datamodel = SafeInterface(DeadlineExtension)
-    list_columns = [
-        "id", "area_path", "settlement_id", "days", "asked_days", "reason", "asked_by", "asked_at", "entered_by", "state",
-        "decided_by", "decided_at", "decision_note",
-    ]  # fmt: skip
-    show_columns = list_columns
-    search_columns = ["area_path", "settlement", "state", "asked_at"]
-    order_columns = ["id", "state", "asked_at"]
-
-    @expose("/<pk>/grant", methods=["POST"])
-    @protect()
-    @permission_name("grant")
-    def grant(self, pk: str) -> Response:
-        """Grant the days asked for, or fewer
-        ---
-        post:
-          requestBody:
-            content:
-              application/json:
-                schema:
-                  type: object
-                  additionalProperties: false
-                  properties:
-                    days:
-                      type: integer
-                      minimum: 1
-                      maximum: 19
-                      description: As many as were asked for when left out
-                    reason:
-                      type: string
-          responses:
-            200:
-              description: The extension, granted
-        """
-
-        def call(session: Session, key: int, values: dict[str, Any]) -> None:
-            extensions.grant(session, key, by=current_actor(), note=values.get("reason"), days=values.get("days"))
-
-        return self.act(pk, GRANT, call)
-
-    @expose("/<pk>/revoke", methods=["POST"])
-    @protect()
-    @permission_name("revoke")
-    def revoke(self, pk: str) -> Response:
-        """Take a granted extension back, while nobody is late by it
-        ---
-        post:
-          requestBody:
-            required: true
-            content:
-              application/json:
-                schema:
-                  $ref: '#/components/schemas/Reason'
-          responses:
-            200:
-              description: The extension, revoked
-        """
-
-        def call(session: Session, key: int, values: dict[str, Any]) -> None:
-            extensions.revoke(session, key, by=current_actor(), because=values["reason"])
-
-        return self.act(pk, REASON, call)
-
-    @expose("/<pk>/refuse", methods=["POST"])
-    @protect()
-    @permission_name("refuse")
-    def refuse(self, pk: str) -> Response:
-        """Refuse the days asked for
-        ---
-        post:
-          requestBody:
-            required: true
-            content:
-              application/json:
-                schema:
-                  $ref: '#/components/schemas/Reason'
-          responses:
-            200:
-              description: The extension, refused
-        """
-
-        def call(session: Session, key: int, values: dict[str, Any]) -> None:
-            extensions.refuse(session, key, by=current_actor(), because=values["reason"])
-
-        return self.act(pk, REASON, call)
 
 
 def figures_shown(figures: Figures) -> dict[str, Any]:
