@@ -7,7 +7,16 @@ import pytest
 from app.agency import messages, signing
 from app.agency.messages import ACK
 from app.agency.sandbox.engine import Answer, SandboxPostOffice
-from app.agency.sandbox.knobs import WIRE_FAULTS, all_knobs, clear_faults, turn
+from app.agency.sandbox.knobs import (
+    DELIVERY_FAULTS,
+    SETTLEMENT_FAULTS,
+    STORM,
+    WIRE_FAULTS,
+    all_knobs,
+    clear_faults,
+    faults_met,
+    turn,
+)
 from tests.sandbox.partner_side import PACKET, ChosenClock, Partner, some_lines
 
 CODE = f"{PACKET}-V1"
@@ -152,3 +161,22 @@ def test_faults_can_be_switched_off_at_once(office: SandboxPostOffice) -> None:
     knobs = all_knobs(office.store)
     assert (knobs["seed"], knobs["pay_days"]) == (5, 3)
     assert (knobs["drip"], knobs["wrong_totals"], knobs["callback_drop"]) == (0.0, 0.0, 0.0)
+
+
+def test_the_faults_that_were_met_are_counted_and_stay_counted_when_they_stop(
+    office: SandboxPostOffice, partner: Partner
+) -> None:
+    _under(office, partner, "late_request")
+    _under(office, partner, "none")
+    turn(office.store, {"http_500_before": 1.0})
+    partner.post(office, "/disburse/sync/txn/status", messages.txn_status(partner.head(message_id="q")))
+    clear_faults(office.store)
+    assert faults_met(office.store) == {"http_500_before": 1, "late_request": 1}
+    assert office.on_the_way() == {"callbacks": 0, "late_requests": 1}
+    office.reset()
+    assert faults_met(office.store) == {}
+
+
+def test_a_storm_has_every_fault_but_the_drip() -> None:
+    faults = {*WIRE_FAULTS, *SETTLEMENT_FAULTS, *DELIVERY_FAULTS}
+    assert {name for name in faults if STORM.get(name)} == faults - {"drip"}

@@ -370,6 +370,7 @@ def test_the_clerk_works_by_command(
     assert [one["code"] for one in _command(program, partner, "packets")[1]["packets"]] == [CODE]
     assert {one["kind"] for one in _command(program, partner, "callbacks")[1]["callbacks"]} >= {"accepted", "extension"}
     assert _command(program, partner, "recalls")[1] == {"recalls": []}
+    assert _command(program, partner, "faults")[1]["met"] == {}
     for words in (("reject", CODE, "--reason", "Sai"), ("recall", "1", "maybe"), ("recall", "1", "yes"), ("pay",)):
         assert _command(program, partner, *words)[0] == 1
 

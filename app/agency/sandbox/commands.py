@@ -1,6 +1,6 @@
 """The running sandbox by command: its knobs, packets and drawer, and everything its clerk can do. Speaks its control API.
 
-`python -m app.agency.sandbox knobs http_429=0.2 seed=7`, `… storm`, `… clear`, `… packets`, `… drawer [CODE]`,
+`python -m app.agency.sandbox knobs http_429=0.2 seed=7`, `… storm`, `… clear`, `… faults`, `… packets`, `… drawer [CODE]`,
 `… accept|reject|pay|settle|extension CODE`, `… recall ID yes|no`. What comes back is JSON.
 """
 
@@ -76,6 +76,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Ask], Any]] = {
     "packets": lambda _asked, ask: ask("/packets", None),
     "recalls": lambda _asked, ask: ask("/recalls", None),
     "callbacks": lambda _asked, ask: ask("/callbacks", None),
+    "faults": lambda _asked, ask: ask("/faults", None),
     "drawer": _drawer,
     "recall": _recall,
     **dict.fromkeys(("accept", "reject", "pay", "settle", "extension"), _act),

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.agency.sandbox.desk import ClerkRefused
 from app.agency.sandbox.engine import SandboxPostOffice
-from app.agency.sandbox.knobs import STORM, KnobRefused, all_knobs, clear_faults, turn
+from app.agency.sandbox.knobs import STORM, KnobRefused, all_knobs, clear_faults, faults_met, turn
 from app.agency.sandbox.store import Line, Packet
 
 
@@ -136,6 +136,10 @@ def _weather_routes(api: Blueprint, office: SandboxPostOffice) -> None:
         return jsonify(all_knobs(office.store))
 
     api.add_url_rule("/knobs", "turn", turn_them, methods=["PUT", "PATCH", "POST"])
+
+    @api.get("/faults")
+    def faults() -> Response:
+        return jsonify(met=faults_met(office.store), on_the_way=office.on_the_way())
 
     @api.post("/faults/clear")
     def clear() -> Response:

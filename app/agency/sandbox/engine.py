@@ -149,6 +149,16 @@ class SandboxPostOffice:
         )
         return [dict(row) for row in rows]
 
+    def on_the_way(self) -> dict[str, int]:
+        """How much has not arrived: callbacks still to be delivered, requests held back."""
+        row = self.store.one(
+            "SELECT (SELECT count(*) FROM outbox WHERE stage = ?) AS callbacks,"
+            " (SELECT count(*) FROM late_requests) AS late_requests",
+            QUEUED,
+        )
+        assert row is not None
+        return dict(row)
+
     def hurry(self) -> int:
         """Make every waiting callback due now; how many there are."""
         return self.store.run("UPDATE outbox SET due_at = ? WHERE stage = ?", self.clock().timestamp(), QUEUED)

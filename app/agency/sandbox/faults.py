@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from app.agency.sandbox.knobs import WIRE_FAULTS, happens, knob, turn
+from app.agency.sandbox.knobs import WIRE_FAULTS, count, happens, knob, turn
 from app.agency.sandbox.store import Store
 
 HANG, RESET = "hang", "reset"
@@ -33,7 +33,10 @@ def draw(store: Store, action: str) -> str:
         script = list(knob(store, "fault_script"))
         if script:
             turn(store, {"fault_script": script[1:]})
-            return "" if script[0] == "none" else str(script[0])
+            if script[0] == "none":
+                return ""
+            count(store, script[0])
+            return str(script[0])
         for name in WIRE_FAULTS:
             if happens(store, name):
                 return name

@@ -105,13 +105,16 @@ KNOBS: dict[str, Knob] = {
     )
 }
 
-# One press on the page: every fault now and then, so that a whole day of a demo can be played under it.
+# One press on the page: every fault now and then, so that a whole day of a demo can be played under it. All but the drip,
+# which takes longer than a caller's patience each time.
 STORM: dict[str, float] = {
     **dict.fromkeys(("timeout_before", "timeout_after", "reset_before", "reset_after", "late_request"), 0.03),
     **dict.fromkeys(("http_500_before", "http_500_after", "html_502_after", "http_429"), 0.04),
     **dict.fromkeys(("truncated_json", "wrong_packet", "bad_signature"), 0.03),
+    **dict.fromkeys(("http_503_before", "html_502_before"), 0.02),
     **dict.fromkeys(("callback_duplicate", "callback_reorder", "callback_bad_signature"), 0.2),
     **dict.fromkeys(("callback_drop", "wrong_totals", "missing_part", "contradiction"), 0.05),
+    **dict.fromkeys(("wrong_amount", "missing_line", "foreign_line", "double_line"), 0.05),
     "hang_s": 5.0,
     "callback_late_s": 2.0,
 }
@@ -166,7 +169,23 @@ def happens(store: Store, name: str) -> bool:
         )
         row = store.one("SELECT drawn FROM draws WHERE name = ?", name)
         assert row is not None
-        return share(int(knob(store, "seed")), name, row["drawn"]) < likelihood
+        met = share(int(knob(store, "seed")), name, row["drawn"]) < likelihood
+        if met:
+            count(store, name)
+        return met
+
+
+def count(store: Store, name: str) -> None:
+    """One more fault of that name has been met."""
+    store.run(
+        "INSERT INTO met (name, times) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET times = times + 1",
+        name,
+    )
+
+
+def faults_met(store: Store) -> dict[str, int]:
+    """How often each fault was met since this file was last emptied, the most frequent first."""
+    return {row["name"]: row["times"] for row in store.rows("SELECT name, times FROM met ORDER BY times DESC, name")}
 
 
 def _checked(name: str, value: Any) -> Any:
