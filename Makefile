@@ -11,7 +11,7 @@ WORKERS ?= 2
 export PORT SANDBOX_PORT CHITRA_HOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset month test night sure bench format lint types imports translations lock docs clean
+.PHONY: help setup demo demo-reset month storm test night sure bench format lint types imports translations lock docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,6 +35,10 @@ demo-reset: setup ## Throw the demo's data away and start over
 month: ## Set up, load a fresh demo, play one month without a browser; prints JSON
 	@$(MAKE) --no-print-directory setup 1>&2
 	@$(BIN)/python -m app.demo.fresh_month
+
+storm: ## Set up, live a day of a fresh demo under every fault of the sandbox; prints JSON. STORM_ARGS="--help"
+	@$(MAKE) --no-print-directory setup 1>&2
+	@$(BIN)/python -m app.demo.storm $(STORM_ARGS)
 
 test: setup ## Run every test, with everything they need
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)

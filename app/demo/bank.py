@@ -75,6 +75,14 @@ class DemoBank:
         )
         self._say(code, CAMT_054, CAMT_054_NAMESPACE, written("BkToCstmrDbtCdtNtfctn", message))
 
+    def booked(self, code: str) -> dict[str, int]:
+        """Line reference -> đồng that stayed booked: the bank's own ledger of an order it carried out."""
+        return {
+            payment.pmt_id.end_to_end_id: int(payment.amt.instd_amt.value)
+            for _name, payment in self._order(code)
+            if fate(self._chances, payment.pmt_id.end_to_end_id, "account:").outcome != UNPAID
+        }
+
     def answers(self) -> list[Answered]:
         """What it has said since it was last asked."""
         said, self._answers = self._answers, []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -51,7 +51,7 @@ def play_history(session: Session, loaded: LoadedDemo, *, months: int = 3) -> No
     """
     this_month = clock.today().replace(day=1)
     past = [add_months(this_month, -back) for back in range(months, 0, -1)]
-    offices = _offices(session, loaded)
+    offices = offices_of(session, loaded.commune_code, loaded.communes)
     with Counterpart((POST,), banks=(BANK,), seed=loaded.seed) as agencies:
         for month in past:
             _gather_statistics()
@@ -80,14 +80,14 @@ def exclude_blocked(session: Session, batch_ids: list[int], staff: Staff) -> int
     return len(rows)
 
 
-def _offices(session: Session, loaded: LoadedDemo) -> list[Office]:
+def offices_of(session: Session, own: str, communes: Iterable[str]) -> list[Office]:
     """The demo's own commune, then the provinces, which make the lists of all their other communes."""
     rows = session.execute(
         text(
             "SELECT id, path, code = :own AS is_own FROM areas WHERE code = :own OR id IN"
             " (SELECT parent_id FROM areas WHERE code = ANY(:communes)) ORDER BY is_own DESC, path"
         ),
-        {"own": loaded.commune_code, "communes": list(loaded.communes)},
+        {"own": own, "communes": list(communes)},
     ).all()
     prefixes = ["xa" if row.is_own else f"tinh{row.path.split('/')[1]}" for row in rows]
     return [
@@ -115,7 +115,7 @@ def _play(offices: list[Office], agencies: Counterpart, month: date) -> None:
     made: list[tuple[Office, list[int]]] = []
     with _on(before, MADE) as session:
         for office in offices:
-            batch_ids = _make(session, office, month)
+            batch_ids = make_lists(session, office, month)
             exclude_blocked(session, batch_ids, office.staff)
             made.append((office, batch_ids))
     with _on(before, APPROVED) as session:
@@ -143,7 +143,8 @@ def _play(offices: list[Office], agencies: Counterpart, month: date) -> None:
                 periods.close(session, key, by=office.staff.accountant)
 
 
-def _make(session: Session, office: Office, month: date) -> list[int]:
+def make_lists(session: Session, office: Office, month: date) -> list[int]:
+    """The lists of every kind that an office's area still lacks for the month."""
     made: list[int] = []
     for kind in KINDS:
         try:

@@ -31,6 +31,18 @@ class RemoteDesk:
             return False
         return said.status_code == 200
 
+    def see(self, path: str) -> dict[str, Any]:
+        """What the post office shows: `/packets`, `/recalls`, `/drawer`, `/faults`."""
+        return self._said(path, requests.get(self._base_url + path, headers=self._headers, timeout=CALL_S))
+
+    def turn(self, path: str, **values: Any) -> dict[str, Any]:
+        """Turn its knobs: `/knobs` with their values, `/faults/storm`, `/faults/clear`."""
+        return self._posted(path, values)
+
+    def answer_recall(self, recall_id: int, *, agree: bool, reason: str) -> object:
+        """Give a packet back that its sender asked for, or keep it."""
+        return self._posted(f"/recalls/{recall_id}", {"agree": agree, "reason": reason})
+
     def accept(self, code: str) -> object:
         """The packet matches."""
         return self._act(code, "accept")
@@ -56,11 +68,17 @@ class RemoteDesk:
         return self._act(code, "settle")
 
     def _act(self, code: str, act: str, **facts: Any) -> object:
-        url = f"{self._base_url}/packets/{code}/{act}"
-        said = requests.post(url, json=facts, headers=self._headers, timeout=CALL_S)
+        return self._posted(f"/packets/{code}/{act}", facts)
+
+    def _posted(self, path: str, facts: dict[str, Any]) -> dict[str, Any]:
+        url = self._base_url + path
+        return self._said(path, requests.post(url, json=facts, headers=self._headers, timeout=CALL_S))
+
+    def _said(self, path: str, said: requests.Response) -> dict[str, Any]:
         if said.status_code != 200:
-            raise Undelivered(f"{code} {act}: {said.status_code} {said.text[:200]}")
-        return said.json()
+            raise Undelivered(f"{path}: {said.status_code} {said.text[:200]}")
+        found: dict[str, Any] = said.json()
+        return found
 
 
 class Running:

@@ -104,18 +104,23 @@ def _run(settings: config.Settings, *, people: int) -> int:
         stopping = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_args: stopping.set())
-        parts = _start_parts(settings, app, stack)
-        _wait_until_up(settings, parts, stopping)
+        parts = start_parts(settings, app, stack)
+        wait_until_up(settings, parts, stopping)
         if not stopping.is_set():
             _greet(settings)
         return _watch(parts, stopping)
 
 
-def _start_parts(settings: config.Settings, app: Flask, stack: ExitStack) -> dict[str, subprocess.Popen[bytes]]:
+def start_parts(settings: config.Settings, app: Flask, stack: ExitStack) -> dict[str, subprocess.Popen[bytes]]:
+    """The processes of a demo over a prepared database; leaving `stack` stops them."""
     environment = {
         **os.environ,
         "CHITRA_DEMO": "1",
         "CHITRA_HOME": str(settings.home),
+        "PORT": str(settings.port),
+        "SANDBOX_PORT": str(settings.sandbox_port),
+        "CHITRA_PUBLIC_URL": settings.public_url,
+        "CHITRA_POLL_AFTER_S": str(settings.poll_after_s),
         "DATABASE_URL": app.config["SQLALCHEMY_DATABASE_URI"],
         "PYTHONUNBUFFERED": "1",
     }
@@ -146,9 +151,10 @@ def _start_parts(settings: config.Settings, app: Flask, stack: ExitStack) -> dic
     return parts
 
 
-def _wait_until_up(
+def wait_until_up(
     settings: config.Settings, parts: dict[str, subprocess.Popen[bytes]], stopping: threading.Event
 ) -> None:
+    """Wait until the pages of both sides answer. Raises CannotStart."""
     addresses = [
         f"http://127.0.0.1:{settings.port}/health/live",
         f"http://127.0.0.1:{settings.sandbox_port}/",

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
-from werkzeug.serving import make_server
 
-from app.agency.sandbox.engine import SandboxPostOffice
-from app.agency.sandbox.server import Server, open_site
 from app.demo import running
 from app.demo.counterpart import Undelivered
-from app.demo.exchange import exchange_keys
 from app.demo.history import play_history
 from app.demo.load import POST, LoadedDemo
 from app.demo.month import MonthUnderWay, run_month
 from app.demo.places import DEMO_COMMUNE
 from app.demo.running import RemoteDesk, Running
 from app.extensions import transaction
-from app.jobs.running import once
 from app.rules.actors import SYSTEM
 from app.services import packets
 from app.services.batches import approval
@@ -47,14 +39,6 @@ def ties_out(summary: dict[str, Any]) -> bool:
         and sum(outcome["vnd"] for outcome in outcomes) == summary["batch"]["total_vnd"]
         and summary["carried_over"] == summary["settlement"]["unpaid"]
     )
-
-
-@pytest.fixture
-def office(loaded: LoadedDemo, app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings with a data folder of this test's own."""
-    settings = replace(app.config["CHITRA"], home=tmp_path)
-    monkeypatch.setitem(app.config, "CHITRA", settings)
-    return settings
 
 
 @pytest.mark.usefixtures("checked_books")
@@ -140,40 +124,6 @@ def test_without_anybody_entitled_there_is_no_month_to_play(session: Session, ap
     session.commit()
     with pytest.raises(NobodyEligible):
         run_month(app)
-
-
-@pytest.fixture
-def demo_running(app: Flask, office: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """The parts of a demo beside us: the program on a port, its scheduler, the sandbox on another port."""
-    web = make_server("127.0.0.1", 0, app, threaded=True)
-    settings = replace(office, public_url=f"http://127.0.0.1:{web.server_port}")
-    exchange_keys(settings)
-    sandbox_home = settings.home / "sandbox"
-    sandbox = SandboxPostOffice(sandbox_home, in_memory=True)
-    server = Server(sandbox, open_site(sandbox, sandbox_home), host="127.0.0.1", port=0)
-    settings = replace(settings, sandbox_port=server.port)
-    monkeypatch.setitem(app.config, "CHITRA", settings)
-    with app.app_context(), transaction() as session:
-        session.execute(
-            text("UPDATE agencies SET base_url = :url WHERE code = :code"),
-            {"url": f"http://127.0.0.1:{server.port}", "code": POST},
-        )
-    over = threading.Event()
-
-    def sweep() -> None:
-        while not over.wait(0.1):
-            once(app)
-
-    threads = [threading.Thread(target=target, daemon=True) for target in (web.serve_forever, server.serve, sweep)]
-    for thread in threads:
-        thread.start()
-    yield settings
-    over.set()
-    server.stop()
-    web.shutdown()
-    for thread in threads:
-        thread.join(timeout=10)
-    web.server_close()
 
 
 def test_a_running_demo_plays_the_month_over_http(session: Session, app: Flask, demo_running: Settings) -> None:

@@ -1,0 +1,147 @@
+"""The day itself: everything sent into the storm, everybody at work in rounds, quiet awaited, lists worked off, counted."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import text
+
+from app import clock
+from app.demo.history import offices_of
+from app.demo.places import DEMO_COMMUNE
+from app.demo.running import Running
+from app.demo.storm import counting
+from app.demo.storm.banks import Banks
+from app.demo.storm.desks import Desks
+from app.demo.storm.fates import fates
+from app.demo.storm.office import Offices
+from app.demo.storm.post import PostOffice
+from app.extensions import acting_as, transaction
+from app.jobs.table import connections
+from app.rules.actors import SYSTEM
+from config import Settings
+
+Summary = dict[str, Any]
+
+PAUSE_S = 0.5
+QUIET_ROUNDS = 3
+"""So many rounds in a row in which nothing was done and nothing is on its way."""
+DESK_ROUNDS = 8
+
+_COMMUNES = text("SELECT a.code FROM areas a WHERE EXISTS (SELECT 1 FROM beneficiaries b WHERE b.area_id = a.id)")
+
+# What no sweep may leave behind once the line is good: a late settlement that is held waits for a person.
+_UNDER_WAY = text("""
+SELECT (SELECT count(*) FROM packets WHERE state IN ('queued', 'in_doubt', 'received')) AS packets,
+       (SELECT count(*) FROM packets WHERE recall_asked_at IS NOT NULL AND recall_delivered_at IS NULL
+                                       AND state = 'accepted') AS recalls,
+       (SELECT count(*) FROM agency_notices WHERE delivered_at IS NULL) AS notices,
+       (SELECT count(*) FROM inbox WHERE outcome IS NULL) AS messages,
+       (SELECT count(*) FROM settlements s JOIN packets k ON k.id = s.packet_id
+         WHERE s.state IN ('waiting', 'partial') AND NOT EXISTS (
+             SELECT 1 FROM inbox i WHERE i.transaction_id = k.code AND i.outcome = 'held')) AS settlements
+""")
+
+
+class Day:
+    """One day of a running demo whose registry is loaded and whose past months are closed."""
+
+    def __init__(self, app: Flask, settings: Settings, *, seed: int, patience_s: int, part_lines: int) -> None:
+        found = Running.found(settings)
+        assert found is not None, "the parts of the demo have answered"
+        self._app, self._seed, self._part_lines = app, seed, part_lines
+        self._month = clock.today().replace(day=1)
+        connect = connections(settings)
+        with acting_as(SYSTEM), transaction() as session:
+            offices = offices_of(session, DEMO_COMMUNE, list(session.scalars(_COMMUNES)))
+        self._offices = Offices(offices, connect, patience_s=patience_s)
+        self._post = PostOffice(found.desk(""), self._offices.fates)
+        self._banks = Banks(settings.home, self._offices.fates, seed=seed)
+        self._desks = Desks(self._offices, self._post)
+        self._began = time.monotonic()
+
+    def live(self, *, storm_s: int, calm_s: int) -> Summary:
+        """The whole day; `well` says whether it ended as it must."""
+        with acting_as(SYSTEM):
+            self._send_everything()
+            self._rounds(storm_s)
+            self._post.clear()
+            self._say("the faults have stopped")
+            quiet_s = self._until_quiet(calm_s)
+            with transaction() as session:
+                when_quiet = counting.standing(session, self._offices.batch_ids, self._month)
+            for _round in range(DESK_ROUNDS):
+                left = self._desks.work()
+                quiet = self._until_quiet(calm_s) is not None
+                if not quiet or not left:
+                    break
+            return self._summary(quiet_s, when_quiet)
+
+    def _send_everything(self) -> None:
+        offices = self._offices
+        with transaction() as session:
+            offices.make_and_approve(session, self._month)
+            online, by_file = (offices.codes(session, online=online) for online in (True, False))
+            offices.fates |= fates(online, by_file, self._seed)
+        self._post.storm(self._seed, part_lines=self._part_lines)
+        with transaction() as session:
+            offices.send(session)
+        self._say(f"{len(online)} lists for the post office, {len(by_file)} for a bank, into the storm")
+
+    def _rounds(self, most_s: int) -> bool:
+        """Everybody acts in rounds until all is quiet; False when `most_s` were over before."""
+        ends, still = time.monotonic() + most_s, 0
+        while still < QUIET_ROUNDS:
+            if time.monotonic() > ends:
+                return False
+            done = self._post.act() + self._offices.act() + self._banks.act() + self._post.on_the_way()
+            still = still + 1 if not done and not self._under_way() else 0
+            time.sleep(PAUSE_S)
+        return True
+
+    def _until_quiet(self, most_s: int) -> float | None:
+        """Seconds it took, None when it did not get quiet, which is said."""
+        began = time.monotonic()
+        if self._rounds(most_s):
+            self._say("quiet")
+            return round(time.monotonic() - began, 1)
+        self._say(f"not quiet after {most_s} s: {self._under_way()}")
+        return None
+
+    def _under_way(self) -> dict[str, int]:
+        with transaction() as session:
+            row = session.execute(_UNDER_WAY).one()
+        return {name: count for name, count in row._mapping.items() if count}
+
+    def _summary(self, quiet_s: float | None, when_quiet: Summary) -> Summary:
+        drawer = self._post.drawer() | self._banks.ledger()
+        with transaction() as session:
+            books = counting.paid(session, self._offices.batch_ids)
+            end = counting.standing(session, self._offices.batch_ids, self._month)
+            calls = counting.calls(session, self._offices.batch_ids)
+            wrong = counting.wrong_books(session)
+        differing = counting.differences(drawer, books)
+        met = self._post.desk.see("/faults")["met"] | self._banks.met
+        well = quiet_s is not None and not (when_quiet["stray"] or end["stray"] or differing or wrong)
+        return {
+            "well": well,
+            "seed": self._seed,
+            "lists": len(self._offices.batch_ids),
+            **end,
+            "drawer_vnd": sum(drawer.values()),
+            "books_vnd": sum(books.values()),
+            "lines_handed_out": len(drawer),
+            "differences": differing[: counting.SHOWN],
+            "check_books": wrong,
+            "when_quiet": {"after_s": quiet_s, "under_way": self._under_way(), **when_quiet},
+            "people_did": self._desks.done,
+            "faults_met": met,
+            "calls": calls,
+            "seconds": round(time.monotonic() - self._began, 1),
+        }
+
+    def _say(self, what: str) -> None:
+        sys.stderr.write(f"{time.monotonic() - self._began:7.1f} s  {what}\n")
