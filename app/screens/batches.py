@@ -279,7 +279,7 @@ class BatchView(ReadOnlyView):
         """Lập lại from the registry as it is now."""
         return _done(
             chosen,
-            lambda session, item: making.remake(session, item.id, by=current_actor()),
+            _remake,
             _l("Đã lập lại danh sách %(code)s: %(figures)s."),
         )
 
@@ -329,6 +329,11 @@ def _done(chosen: PayoutBatch, do: Callable[[Session, PayoutBatch], Any], said: 
         facts = {"code": item.code, "figures": batch_moves.figures(item.people_count, item.total_vnd)}
     flash(str(said) % facts, "success")
     return redirect(url_for("BatchView.show", pk=chosen.id), 303)
+
+
+def _remake(session: Session, item: PayoutBatch) -> None:
+    for _area, why in making.remake(session, item.id, by=current_actor()).left_out:
+        flash(why.message, "warning")
 
 
 def _page_of(item: PayoutBatch) -> str:

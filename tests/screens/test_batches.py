@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app import clock
+from app.models import Beneficiary, PayoutLine
 from app.rules.actors import Role
 from app.screens import batch_bulk
 from app.services import sending
-from app.services.batches import previewing
+from app.services.batches import approval, making, previewing
 from tests import factories as make
 from tests import office, stages
 from tests.screens.desk import Desk, buttons, seen, text_of
@@ -405,6 +406,24 @@ def test_a_returned_list_is_opened_corrected_and_sent_again(desk: Desk) -> None:
     assert "CT-202611-00004-M-V2" in page and "CT-202611-00004-M-V1" in page and "Bỏ" in page
     history = text_of(clerk.get(f"/lists/history/{batch_id}"))
     assert "Sửa tài khoản" in history and "Trả lại" in history
+
+
+def test_making_a_list_again_says_who_is_now_on_no_list(desk: Desk) -> None:
+    with desk.books() as session:
+        make.agency(session, methods=("cash",))
+        make.agency(session, "bidv", methods=("bank",))
+        first = make.made_list(session, people=2)
+        mover = make.person(session, "Kim Văn Lợi")
+        make.entitlement(session, mover)
+        make.payee(session, mover, method=make.BANK)
+        added = max(making.remake(session, first, by=make.CLERK).batch_ids)
+        approval.lock(session, added, by=make.SUPERVISOR)
+        other = session.scalars(select(PayoutLine.beneficiary_id).where(PayoutLine.batch_id == first)).first()
+        make.payee(session, session.get_one(Beneficiary, other), method=make.BANK)
+    clerk = desk.signed_in(Role.CLERK)
+    answer = press(clerk, first, "remake")
+    page = text_of(clerk.get(answer.location))
+    assert "1 người nay thuộc danh sách CT-202611-00004-M2, đã duyệt" in page and "Hãy lập danh sách bổ sung" in page
 
 
 def test_unlocking_and_cancelling_need_a_reason(desk: Desk) -> None:

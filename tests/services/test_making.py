@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import BadInput, NotFound
-from app.models import PayoutBatch
+from app.models import Beneficiary, PayoutBatch
 from app.rules.actors import Role
 from app.services.batches import approval, making, previewing
 from app.services.batches import lines as batch_lines
@@ -291,6 +291,48 @@ def test_remaking_adds_a_list_for_a_new_agency(session: Session) -> None:
     assert [totals(session, key)[0] for key in made.batch_ids] == [1, 1]
     again = making.remake(session, batch_id, by=make.CLERK)
     assert sorted(again.batch_ids) == sorted(made.batch_ids)
+
+
+def two_lists(session: Session) -> tuple[int, int]:
+    """The drafts of the post office and of a bank in one commune: one person at the post office, two at the bank."""
+    make.agency(session, methods=("cash",))
+    make.agency(session, "bidv", methods=("bank",))
+    make.entitled(session, "Lò Thị Mai")
+    for name in ("Kim Văn Lợi", "Ngô Thị Nga"):
+        person = make.person(session, name)
+        make.entitlement(session, person)
+        make.payee(session, person, method=make.BANK)
+    made = making.make_lists(session, ListRequest(make.area(session).id, NOVEMBER), by=make.CLERK).batch_ids
+    first, second = sorted(made, key=lambda key: totals(session, key)[0])
+    return first, second
+
+
+def test_whoever_was_held_out_of_another_agency_s_approved_list_stays_out_when_a_list_is_made_again(
+    session: Session,
+) -> None:
+    cash, bank = two_lists(session)
+    key = session.execute(text("SELECT min(id) FROM payout_lines WHERE batch_id = :id"), {"id": bank}).scalar_one()
+    batch_lines.exclude(session, key, by=make.CLERK, because="Chờ xác minh")
+    approval.lock(session, bank, by=make.SUPERVISOR)
+    made = making.remake(session, cash, by=make.CLERK)
+    assert (made.batch_ids, made.left_out) == ([cash], [])
+    assert [totals(session, one)[0] for one in (cash, bank)] == [1, 1]
+
+
+def test_whoever_has_changed_to_an_agency_whose_list_is_approved_is_said_and_waits_for_a_supplement(
+    session: Session,
+) -> None:
+    cash, bank = two_lists(session)
+    approval.lock(session, bank, by=make.SUPERVISOR)
+    make.entitled(session, "Lý Văn Phú")
+    mover = session.execute(text("SELECT beneficiary_id FROM payout_lines WHERE batch_id = :id"), {"id": cash}).scalar()
+    make.payee(session, session.get_one(Beneficiary, mover), method=make.BANK)
+    made = making.remake(session, cash, by=make.CLERK)
+    ((area, why),) = made.left_out
+    assert isinstance(why, making.OtherListFixed) and "1 người" in why.message and area == make.area(session).full_name
+    assert [totals(session, one)[0] for one in (cash, bank)] == [1, 2]
+    extra = make.made_list(session, kind="supplementary")
+    assert lines(session, extra, "beneficiary_id") == [(mover,)]
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,10 @@ class ContractMissing(RuleBroken):
     """Chưa có hợp đồng với đơn vị chi trả cho: %(areas)s."""
 
 
+class OtherListFixed(RuleBroken):
+    """%(count)s người nay thuộc danh sách %(code)s, đã duyệt, nên chưa có trong danh sách nào. Hãy lập danh sách bổ sung."""
+
+
 class NotAClerk(NotAllowed):
     """Chỉ cán bộ bảo trợ xã hội được lập danh sách."""
 
@@ -120,8 +124,9 @@ def remake(session: Session, batch_id: int, *, by: Actor) -> Made:
     """Lập lại: compute a draft again from the registry as it is now.
 
     Other drafts of the same area, period and kind are computed again too, because people may have changed from one
-    agency to another; a list for a new agency is added. The system remakes drafts whose earlier month has changed; their
-    maker stays who it was.
+    agency to another; a list for a new agency is added. Who now belongs to a list that is approved or sent stays out: the
+    result names those nobody held out of it. The system remakes drafts whose earlier month has changed; their maker
+    stays who it was.
     """
     batch = session.get(PayoutBatch, batch_id, populate_existing=True)
     if batch is None:
@@ -137,6 +142,7 @@ def remake(session: Session, batch_id: int, *, by: Actor) -> Made:
     _compute(session, session.get_one(Area, batch.area_id).path, period, kind)
     _check_settings(session)
     _check_contracts(session)
+    left_out = _leave_to_fixed_lists(session, period, kind)
     added = _insert_batches(session, period, kind, by, beside=drafts)
     if added:
         transitions.created(session, "batch", added, by=by)
@@ -154,7 +160,7 @@ def remake(session: Session, batch_id: int, *, by: Actor) -> Made:
         },
     )
     _fill(session, [*drafts, *added])
-    return Made([*drafts, *added])
+    return Made([*drafts, *added], left_out)
 
 
 def _check_request(session: Session, request: ListRequest, by: Actor) -> Area:
@@ -243,6 +249,24 @@ def _leave_out(session: Session, period: Period, kind: str) -> list[tuple[str, R
             text("DELETE FROM make_line WHERE paying_name = ANY(:names)"), {"names": [name for name, _why in left_out]}
         )
     return left_out
+
+
+def _leave_to_fixed_lists(session: Session, period: Period, kind: str) -> list[tuple[str, RuleBroken]]:
+    """Remove from `make_line` who belongs to a list that can no longer change; says of how many nobody knew."""
+    if kind == "supplementary":
+        return []
+    rows = session.execute(
+        text(
+            "WITH gone AS (DELETE FROM make_line m USING payout_batches b WHERE b.area_id = m.paying_id"
+            "   AND b.agency_id IS NOT DISTINCT FROM m.agency_id AND b.period_id = :period AND b.kind = :kind"
+            "   AND b.state NOT IN ('draft', 'cancelled') RETURNING m.paying_name, m.entitlement_id, b.id, b.code)"
+            " SELECT paying_name, code, count(*) AS count FROM gone WHERE NOT EXISTS (SELECT 1 FROM payout_lines l"
+            "   WHERE l.batch_id = gone.id AND l.entitlement_id = gone.entitlement_id)"
+            " GROUP BY paying_name, code ORDER BY code"
+        ),
+        {"period": period.id, "kind": kind},
+    )
+    return [(row.paying_name, OtherListFixed(count=row.count, code=row.code)) for row in rows]
 
 
 def _insert_batches(
