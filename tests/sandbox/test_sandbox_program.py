@@ -393,8 +393,8 @@ def test_a_settlement_can_be_sent_late(
     agency.send(partner.outgoing(partner.packet(some_lines(2)), program.port))
     for act in ("accept", "pay", "settle"):
         program.post(f"/packets/{CODE}/{act}")
-    _until(lambda: len(place.came) == 1)
-    assert [one["stage"] for one in program.get("/callbacks")["callbacks"]] == ["queued", "delivered"]
+    _until(lambda: [one["stage"] for one in program.get("/callbacks")["callbacks"]] == ["queued", "delivered"])
+    assert len(place.came) == 1
     program.post("/callbacks/hurry")
     _until(lambda: len(place.came) == 2)
 
