@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.errors import NotFound
 from app.extensions import acting_as, transaction
-from app.models import Entitlement, Recovery, RecoveryEntry
+from app.models import Entitlement, PayoutLine, Recovery, RecoveryEntry
 from app.rules.actors import Role
 from app.services import transitions
 from app.services.batches import approval, lines, making
@@ -93,6 +93,26 @@ def test_a_share_of_each_list_is_withheld_month_by_month_until_all_is_back(sessi
     assert office.audit(session, "recovery", recovery.id) == ["create", "record", "close"]
     assert months.buckets(session, recovery.line_id) == {"recovered": FULL}
     assert months.line(session, months.closed(session, MARCH), who.id).withheld_vnd == 0
+
+
+def test_recoveries_of_one_settlement_are_numbered_in_the_order_of_their_references(session: Session) -> None:
+    """The lists withhold for the recovery with the lowest number first: in which order they are must not be chance."""
+    for _each in range(5):
+        make.entitled(session)
+    packet = months.sent(session, DECEMBER)
+    words = [office.result(line, "recover") for line in reversed(office.lines_of(session, packet))]
+    with clock.at(date(2026, 12, 20)):
+        office.hear(session, *office.parts(packet.code, words))
+    settlement = office.settlement_of(session, packet)
+    with clock.at(date(2026, 12, 26)):
+        locking.lock(session, settlement.id, by=make.ACCOUNTANT)
+        session.commit()
+    said = session.scalars(
+        select(PayoutLine.reference).join(Recovery, Recovery.line_id == PayoutLine.id).order_by(Recovery.id)
+    )
+    found = list(said)
+    assert len(found) == 5
+    assert found == sorted(found)
 
 
 def test_what_a_list_withholds_counts_only_when_the_line_is_paid(session: Session) -> None:

@@ -51,7 +51,7 @@ WITH found AS MATERIALIZED (
     INSERT INTO recoveries (line_id, beneficiary_id, area_path, amount_vnd, reason, source, entered_by, opened_at)
     SELECT min(line_id), beneficiary_id, min(area_path), sum(amount_vnd),
            CASE source WHEN 'death' THEN 'DEAD' ELSE 'ENDED' END, source, :by, :now
-      FROM found GROUP BY beneficiary_id, source
+      FROM found GROUP BY beneficiary_id, source ORDER BY beneficiary_id, source
     RETURNING id, beneficiary_id, source
 )
 INSERT INTO recovery_lines (recovery_id, line_id, area_path, amount_vnd)

@@ -72,6 +72,7 @@ WITH made AS (
            'settlement', :by, :now
       FROM settlement_records r JOIN payout_lines l ON l.id = r.line_id
      WHERE r.settlement_id = ANY(:ids) AND l.result = 'to_recover'
+     ORDER BY l.reference
     RETURNING id, line_id, area_path, amount_vnd
 )
 INSERT INTO recovery_lines (recovery_id, line_id, area_path, amount_vnd)
