@@ -308,6 +308,7 @@ def _insert_batches(
 def _fill(session: Session, batch_ids: list[int]) -> None:
     """Write the lines of drafts from `make_line`, attach earlier money, sum up, check."""
     _table_of_excluded(session)
+    session.execute(text("ANALYZE make_excluded"))  # mostly empty; unknown, all lines would be hashed to look it up
     session.execute(text(_INSERT_LINES), {"ids": batch_ids})
     attach_money(session, batch_ids)
     withholding.attach(session, batch_ids)
