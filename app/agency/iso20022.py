@@ -60,7 +60,7 @@ def connect(home: Path, *, now: Callable[[], datetime]) -> FileAgency:
 def read(letter: Letter, *, now: datetime) -> Callback:
     """A file of the bank, or what a person entered for it."""
     if letter.action in iso_answers.ACTIONS:
-        return iso_answers.read(letter, amounts=lambda: sent_amounts(letter.sent), now=now)
+        return iso_answers.read(letter, amounts=lambda: sent_amounts(letter.sent()), now=now)
     return read_callback(letter.body, now=now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -101,8 +102,8 @@ class Answer:
 class Letter:
     """Something an agency said about a packet, as the inbox keeps it.
 
-    `action` names the kind of message, `sender_id` is the agency, `about` the packet's code, and `sent` what we sent
-    it: the packet's exact bytes.
+    `action` names the kind of message, `sender_id` is the agency, `about` the packet's code, and `sent` gives what we
+    sent it, the packet's exact bytes, to those who need them.
     """
 
     action: str
@@ -110,7 +111,7 @@ class Letter:
     sender_id: str
     message_id: str
     about: str
-    sent: bytes = field(default=b"", repr=False)
+    sent: Callable[[], bytes] = field(default=bytes, repr=False)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import Session
 
 from app import clock
 from app.agency import messages
@@ -18,9 +18,7 @@ def read(session: Session, row: InboxMessage) -> Callback:
     """The message of the contract that a row amounts to. Raises BadMessage when nobody can read it."""
     agency = session.get_one(Agency, row.agency_id)
     packet = session.scalars(
-        select(Packet)
-        .where(Packet.code == row.transaction_id, Packet.agency_id == agency.id)
-        .options(undefer(Packet.body))
+        select(Packet).where(Packet.code == row.transaction_id, Packet.agency_id == agency.id)
     ).one_or_none()
     if packet is None:
         return messages.read_callback(row.body, now=clock.wall())
@@ -30,6 +28,6 @@ def read(session: Session, row: InboxMessage) -> Callback:
         sender_id=agency.code,
         message_id=row.message_id or "",
         about=packet.code,
-        sent=packet.body or b"",
+        sent=lambda: packet.body or b"",
     )
     return ADAPTERS[adapter_of(session, packet)].read(letter, now=clock.wall())

@@ -38,7 +38,7 @@ def head_of(lines: list[PacketLine], **changes: Any) -> PacketHead:
 
 def read(action: str, body: bytes, *, sent: bytes | None = None) -> messages.Callback:
     order = iso20022.compose(head_of(LINES), LINES) if sent is None else sent
-    return iso20022.read(Letter(action, body, "agribank", "file-1", CODE, order), now=NOW)
+    return iso20022.read(Letter(action, body, "agribank", "file-1", CODE, lambda: order), now=NOW)
 
 
 def said(callback: messages.Callback) -> list[tuple[str, str, int, str]]:

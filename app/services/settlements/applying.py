@@ -14,27 +14,26 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.agency.messages import RECOVER, Callback, ControlTotals, LineFault, LineStatus
+from app.agency.messages import Callback, ControlTotals, LineFault
 from app.models import REASON_CODES, Settlement
 from app.rules.actors import Actor
 from app.services import transitions
-from app.services.settlements import faults, reports
+from app.services.settlements import columns, faults, reports
 
 FAULTS_SHOWN = 5
 
 _OURS = re.compile(r"[0-9]{6}-([0-9]{1,18})")
 
-# One statement that reads arrays: a row-level policy forbids COPY into the table itself.
+# One statement that reads all lines: a row-level policy forbids COPY into the table itself.
 _KEEP = text(
     "INSERT INTO settlement_entries (settlement_id, inbox_id, area_path, reference, outcome, amount_vnd, reason_code,"
     " happened_at)"
-    " SELECT :settlement, :inbox, :path, u.reference, u.outcome, u.amount_vnd, nullif(u.reason_code, ''), u.happened_at"
-    "   FROM unnest(CAST(:references AS text[]), CAST(:outcomes AS text[]), CAST(:amounts AS bigint[]),"
-    "               CAST(:reasons AS text[]), CAST(:moments AS timestamptz[]))"
+    " SELECT :settlement, :inbox, :path, u.reference, u.outcome, u.amount_vnd, u.reason_code, u.happened_at"
+    f"   FROM unnest({columns.REFERENCES}, {columns.OUTCOMES}, {columns.AMOUNTS}, {columns.REASONS}, {columns.MOMENTS})"
     "        AS u(reference, outcome, amount_vnd, reason_code, happened_at)"
 )
 
-_MERGE = text("""
+_MERGE = text(f"""
 WITH said AS MATERIALIZED (
     SELECT reference, bool_or(outcome = 'paid') AS paid, bool_or(outcome = 'unpaid') AS unpaid,
            bool_or(outcome = 'to_recover') AS recover, min(amount_vnd) AS low, max(amount_vnd) AS high,
@@ -42,30 +41,34 @@ WITH said AS MATERIALIZED (
            min(CASE WHEN reason_code = ANY(:codes) THEN reason_code WHEN reason_code IS NOT NULL THEN 'OTHER' END)
                FILTER (WHERE outcome <> 'paid') AS reason_code
       FROM settlement_entries
-     WHERE settlement_id = :settlement AND reference = ANY(:references)
+     WHERE settlement_id = :settlement AND reference = ANY({columns.REFERENCES})
      GROUP BY reference
 ), sent AS MATERIALIZED (
     SELECT id, reference, area_path, total_vnd FROM payout_lines
-     WHERE batch_id = :batch AND live AND total_vnd > 0 AND entitlement_id = ANY(:entitlements)
-), merged AS (
-    INSERT INTO settlement_records AS r (settlement_id, line_id, agency_id, area_path, reference, outcome, amount_vnd,
-        reason_code, finding)
-    SELECT :settlement, l.id, :agency, coalesce(l.area_path, :path), s.reference,
+     WHERE batch_id = :batch AND live AND total_vnd > 0
+       AND entitlement_id = ANY(CAST(string_to_array(:entitlements, ',') AS bigint[]))
+), judged AS MATERIALIZED (
+    SELECT l.id AS line_id, coalesce(l.area_path, :path) AS area_path, s.reference,
            CASE WHEN s.unpaid AND (s.paid OR s.recover) THEN NULL WHEN s.recover THEN 'to_recover'
-                WHEN s.paid THEN 'paid' ELSE 'unpaid' END,
-           CASE WHEN s.high = l.total_vnd THEN s.low ELSE s.high END,
+                WHEN s.paid THEN 'paid' ELSE 'unpaid' END AS outcome,
+           CASE WHEN s.high = l.total_vnd THEN s.low ELSE s.high END AS amount_vnd,
            s.reason_code,
            CASE WHEN l.id IS NULL THEN 'extra' WHEN s.unpaid AND (s.paid OR s.recover) THEN 'dispute'
                 WHEN s.low <> l.total_vnd OR s.high <> l.total_vnd THEN 'wrong_amount'
-                WHEN s.repeated THEN 'duplicate' ELSE 'matched' END
+                WHEN s.repeated THEN 'duplicate' ELSE 'matched' END AS finding
       FROM said s LEFT JOIN sent l ON l.reference = s.reference
+), merged AS (
+    INSERT INTO settlement_records AS r (settlement_id, line_id, agency_id, area_path, reference, outcome, amount_vnd,
+        reason_code, finding)
+    SELECT :settlement, line_id, :agency, area_path, reference, outcome, amount_vnd, reason_code, finding FROM judged
     ON CONFLICT (settlement_id, reference) DO UPDATE SET outcome = excluded.outcome, amount_vnd = excluded.amount_vnd,
         reason_code = excluded.reason_code, finding = excluded.finding
      WHERE (r.outcome, r.amount_vnd, r.reason_code, r.finding)
            IS DISTINCT FROM (excluded.outcome, excluded.amount_vnd, excluded.reason_code, excluded.finding)
     RETURNING id, decided_outcome
 )
-SELECT id FROM merged WHERE decided_outcome IS NOT NULL
+SELECT ARRAY(SELECT id FROM merged WHERE decided_outcome IS NOT NULL) AS decided,
+       EXISTS (SELECT 1 FROM judged WHERE finding <> 'matched') AS odd
 """)
 
 # A decision was made on what was known then. Words that come later and say something else ask the person again.
@@ -91,8 +94,9 @@ def apply(session: Session, packet_id: int, inbox_id: int, callback: Callback, *
     settlement = _lock(session, packet_id)
     part = callback.head.settlement
     assert part is not None and part.part > 0, "inbox looked"
-    _keep(session, settlement, inbox_id, callback.lines)
-    reopened = _merge(session, settlement, inbox_id, callback)
+    words = columns.of_entries(callback.lines)
+    session.execute(_KEEP, _facts(settlement) | words | {"inbox": inbox_id})
+    reopened = _merge(session, settlement, inbox_id, callback, words)
     said = ControlTotals.of(callback.lines)
     before = reports.read(settlement.reported)
     settlement.reported = reports.add(settlement.reported, part, said, len(callback.faults))
@@ -129,37 +133,23 @@ def _facts(settlement: Settlement) -> dict[str, object]:
     }
 
 
-def _keep(session: Session, settlement: Settlement, inbox_id: int, lines: Sequence[LineStatus]) -> None:
-    session.execute(
-        _KEEP,
-        {
-            "settlement": settlement.id,
-            "inbox": inbox_id,
-            "path": settlement.area_path,
-            "references": [line.reference for line in lines],
-            "outcomes": ["to_recover" if line.outcome == RECOVER else line.outcome for line in lines],
-            "amounts": [line.amount_vnd for line in lines],
-            "reasons": [line.reason_code for line in lines],
-            "moments": [line.at for line in lines],
-        },
-    )
-
-
-def _merge(session: Session, settlement: Settlement, inbox_id: int, callback: Callback) -> list[str]:
+def _merge(
+    session: Session, settlement: Settlement, inbox_id: int, callback: Callback, words: dict[str, str]
+) -> list[str]:
     """References whose decision has to be made again; the faults of the lines are noted on the way.
 
     Our own references end in the entitlement's key, so that only the lines spoken of are read and not the whole list.
     """
-    references = [line.reference for line in callback.lines]
-    named = [_OURS.fullmatch(reference) for reference in references]
-    ours = [int(found[1]) for found in named if found]
-    facts = _facts(settlement) | {"references": references, "entitlements": ours, "codes": list(REASON_CODES)}
+    named = [_OURS.fullmatch(line.reference) for line in callback.lines]
+    ours = columns.joined(found[1] for found in named if found)
+    facts = _facts(settlement) | words | {"entitlements": ours, "codes": list(REASON_CODES)}
     # To the planner a new settlement has one row at most, and nested loops over 5.000 lines are slow: hash instead.
     session.execute(text("SET LOCAL enable_nestloop = off"))
-    decided = list(session.execute(_MERGE, facts).scalars())
-    faults.of_lines(session, settlement, inbox_id, callback, ours)
+    found = session.execute(_MERGE, facts).one()
+    if found.odd or callback.faults:
+        faults.of_lines(session, settlement, inbox_id, callback, ours)
     session.execute(text("SET LOCAL enable_nestloop = on"))
-    return sorted(session.execute(_REOPEN, {"ids": decided}).scalars()) if decided else []
+    return sorted(session.execute(_REOPEN, {"ids": found.decided}).scalars()) if found.decided else []
 
 
 def _move(session: Session, settlement: Settlement, *, complete: bool, by: Actor) -> None:

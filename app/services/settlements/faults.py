@@ -16,9 +16,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.agency.messages import RECOVER, Callback, LineStatus
+from app.agency.messages import Callback, LineStatus
 from app.models import InboxMessage, Settlement
 from app.rules.states import N_
+from app.services.settlements import columns
 from app.services.settlements.reports import Report
 
 WORDS: dict[str, str] = {
@@ -43,19 +44,20 @@ _NOTE = text(
     "        AS r(position int, reference text, code text, facts jsonb) WHERE i.id = :inbox"
 )
 
-_LINES = text("""
+_LINES = text(f"""
 WITH said AS MATERIALIZED (
     SELECT u.*, row_number() OVER (PARTITION BY reference ORDER BY position) AS turn
-      FROM unnest(CAST(:positions AS int[]), CAST(:references AS text[]), CAST(:outcomes AS text[]),
-                  CAST(:amounts AS bigint[])) AS u(position, reference, outcome, amount_vnd)
+      FROM unnest(CAST(string_to_array(:positions, ',') AS int[]), {columns.REFERENCES}, {columns.OUTCOMES},
+                  {columns.AMOUNTS}) AS u(position, reference, outcome, amount_vnd)
 ), known AS MATERIALIZED (
     SELECT reference, batch_id, total_vnd FROM payout_lines
-     WHERE live AND total_vnd > 0 AND entitlement_id = ANY(:entitlements)
+     WHERE live AND total_vnd > 0
+       AND entitlement_id = ANY(CAST(string_to_array(:entitlements, ',') AS bigint[]))
 ), sent AS MATERIALIZED (
     SELECT reference, total_vnd FROM known WHERE batch_id = :batch
 ), told AS MATERIALIZED (
     SELECT DISTINCT ON (reference, outcome = 'unpaid') reference, outcome, inbox_id FROM settlement_entries
-     WHERE settlement_id = :settlement AND reference = ANY(:references)
+     WHERE settlement_id = :settlement AND reference = ANY({columns.REFERENCES})
      ORDER BY reference, outcome = 'unpaid', id
 ), found AS (
     SELECT s.position, s.reference, 'wrong_amount' AS code,
@@ -67,7 +69,7 @@ WITH said AS MATERIALIZED (
       FROM said s LEFT JOIN sent l USING (reference) LEFT JOIN (SELECT DISTINCT reference FROM known) k USING (reference)
      WHERE l.reference IS NULL
     UNION ALL
-    SELECT position, reference, 'duplicate_line', '{}' FROM said WHERE turn > 1
+    SELECT position, reference, 'duplicate_line', '{{}}' FROM said WHERE turn > 1
     UNION ALL
     SELECT s.position, s.reference, 'contradiction',
            jsonb_build_object('outcome', s.outcome, 'before', t.outcome, 'inbox_id', t.inbox_id)
@@ -78,7 +80,7 @@ SELECT :inbox, :agency, :path, :settlement, position, reference, code, facts, :n
 """)
 
 _AFTER_LOCK = text(
-    "SELECT count(*) FROM unnest(CAST(:references AS text[]), CAST(:outcomes AS text[]), CAST(:amounts AS bigint[]))"
+    f"SELECT count(*) FROM unnest({columns.REFERENCES}, {columns.OUTCOMES}, {columns.AMOUNTS})"
     "       AS u(reference, outcome, amount_vnd)"
     "  LEFT JOIN payout_lines l ON l.batch_id = :batch AND l.reference = u.reference AND l.live"
     " WHERE (u.outcome, u.amount_vnd) IS DISTINCT FROM"
@@ -109,8 +111,8 @@ def note(session: Session, row: InboxMessage, code: str, settlement_id: int | No
     _write(session, row.id, settlement_id, [{"code": code, "facts": facts}])
 
 
-def of_lines(session: Session, settlement: Settlement, inbox_id: int, callback: Callback, ours: Sequence[int]) -> None:
-    """The faults of a settlement message's lines, after its entries were kept; `ours` are entitlements it names."""
+def of_lines(session: Session, settlement: Settlement, inbox_id: int, callback: Callback, ours: str) -> None:
+    """The faults of a settlement message's lines, after its entries were kept; `ours` are entitlements it names, joined."""
     unreadable = [
         {
             "position": one.position,
@@ -126,10 +128,10 @@ def of_lines(session: Session, settlement: Settlement, inbox_id: int, callback: 
     positions = (n for n in range(1, len(callback.lines) + len(broken) + 1) if n not in broken)
     session.execute(
         _LINES,
-        _columns(callback.lines)
+        columns.of_lines(callback.lines)
         | {
-            "positions": list(positions),
-            "entitlements": list(ours),
+            "positions": columns.joined(positions),
+            "entitlements": ours,
             "batch": settlement.batch_id,
             "settlement": settlement.id,
             "inbox": inbox_id,
@@ -149,7 +151,7 @@ def of_totals(session: Session, settlement: Settlement, inbox_id: int, report: R
 
 def differing(session: Session, batch_id: int, lines: Sequence[LineStatus]) -> int:
     """How many of these lines say something else than what the lock of the settlement wrote."""
-    return int(session.execute(_AFTER_LOCK, _columns(lines) | {"batch": batch_id}).scalar_one())
+    return int(session.execute(_AFTER_LOCK, columns.of_lines(lines) | {"batch": batch_id}).scalar_one())
 
 
 def of_settlement(session: Session, settlement_id: int, *, limit: int = 200) -> list[Fault]:
@@ -160,14 +162,6 @@ def of_settlement(session: Session, settlement_id: int, *, limit: int = 200) -> 
 def of_message(session: Session, inbox_id: int, *, limit: int = 1_000) -> list[Fault]:
     """The faults of one message."""
     return _read(session, "f.inbox_id = :key", inbox_id, limit)
-
-
-def _columns(lines: Sequence[LineStatus]) -> dict[str, list[Any]]:
-    return {
-        "references": [line.reference for line in lines],
-        "outcomes": ["to_recover" if line.outcome == RECOVER else line.outcome for line in lines],
-        "amounts": [line.amount_vnd for line in lines],
-    }
 
 
 def _write(session: Session, inbox_id: int, settlement_id: int | None, rows: Sequence[Mapping[str, Any]]) -> None:
