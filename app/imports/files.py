@@ -1,8 +1,8 @@
-"""Workbooks we hand out for imports: the template of a kind, and a sent file once more with a column of findings."""
+"""Workbooks we hand out for imports: the template of a kind, of a list with its people; a sent file with its findings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,7 +11,8 @@ from flask_babel import gettext as _
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.imports import reading
+from app.imports import layouts, reading
+from app.imports.columns import Column as Field
 from app.imports.columns import Layout, letter_of
 from app.imports.reading import Converted
 from app.imports.table import Finding
@@ -23,12 +24,22 @@ from app.reports.sheet import Sheet
 FOLDER = "imports"
 
 
-def template(layout: Layout, heading: list[str], rows: Iterator[tuple[Any, ...]], *, home: Path) -> bytes:
-    """An empty table with the columns of the kind, in Vietnamese whatever the language: files travel between offices."""
-    columns = [Column(column.key, column.title, width=column.width) for column in layout.columns]
-    titles = [column.title for column in layout.columns]
-    sheet = Sheet("Nhap", heading, columns, titles)
-    return _made(home, sheet, (Row(cells) for cells in rows))
+def template(layout: Layout, heading: list[str], *, home: Path, people: Sequence[tuple[Any, ...]] = ()) -> bytes:
+    """An empty table with the columns of the kind, in Vietnamese whatever the language: files travel between offices.
+
+    With `people` (cells of `layouts.LISTED`) they follow on a sheet of their own, which is not read. The empty table then
+    has the same columns first, so that whole rows can be copied.
+    """
+    own = layout.columns
+    if people:
+        own = (*layouts.LISTED, *(one for one in own if one.key not in {listed.key for listed in layouts.LISTED}))
+    behind = [(_table("Danh sach", heading, layouts.LISTED), map(Row, people))] if people else []
+    return _made(home, _table("Nhap", heading, own), (), behind)
+
+
+def _table(name: str, heading: list[str], columns: Sequence[Field]) -> Sheet:
+    shown = [Column(one.key, one.title, "money" if one.kind == "money" else "text", width=one.width) for one in columns]
+    return Sheet(name, heading, shown, [one.title for one in columns])
 
 
 def with_findings(session: Session, item: FileImport, *, home: Path) -> bytes:
@@ -88,11 +99,11 @@ def _plain(cell: Any) -> str:
     return "" if cell is None else str(_cell(cell))
 
 
-def _made(home: Path, sheet: Sheet, rows: Iterator[Row]) -> bytes:
+def _made(home: Path, sheet: Sheet, rows: Iterable[Row], behind: Sequence[tuple[Sheet, Iterable[Row]]] = ()) -> bytes:
     folder = home / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{uuid4().hex}.xlsx"
-    workbook.write(path, sheet, rows)
+    workbook.write(path, sheet, rows, behind=behind)
     content = path.read_bytes()
     path.unlink()
     return content

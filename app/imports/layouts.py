@@ -51,6 +51,15 @@ _REASON = Column("reason", N_("Lý do"), words=_REASON_WORDS, most=300, width=32
 CODES = Layout("codes", (_CODE, _NAME, _REASON), ("code",))
 """Cập nhật chi trả nâng cao: whom a change is about."""
 
+LISTED = (
+    _CODE,
+    _NAME,
+    Column("hamlet", N_("Thôn, tổ dân phố"), width=24),
+    Column("amount_vnd", N_("Số tiền phải trả"), "money"),
+    Column("standing", N_("Trạng thái"), width=24),
+)
+"""People of a list as its template shows them; only codes, names and reasons are read again."""
+
 SHEET = Layout(
     "sheet",
     (

@@ -84,6 +84,20 @@ SELECT m.no, '', CASE WHEN bool_and(m.standing = m.outcome) THEN CAST(:already A
   FROM import_match m WHERE m.outcome IS NOT NULL GROUP BY m.no HAVING NOT bool_or(m.standing = :standing)
 """
 
+_LISTED = text(f"""
+SELECT l.beneficiary_code, l.full_name, l.hamlet, l.total_vnd, {STANDING} AS standing
+  FROM settlements s
+  JOIN payout_lines l ON l.batch_id = s.batch_id AND l.live AND l.total_vnd > 0
+  LEFT JOIN settlement_records r ON r.settlement_id = s.id AND r.line_id = l.id
+ WHERE s.id = :settlement ORDER BY l.no
+""")
+
+
+def listed(session: Session, settlement_id: int) -> list[tuple[Any, ...]]:
+    """The people of a settlement's list in its order, as `layouts.LISTED` shows them; in Vietnamese, as every template."""
+    rows = session.execute(_LISTED, {"settlement": settlement_id})
+    return [(*row[:4], STANDINGS[row.standing]) for row in rows]
+
 
 def prepare_code(row: Parsed) -> None:
     """The name as it is compared."""

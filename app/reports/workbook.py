@@ -36,14 +36,23 @@ class CellRefused(Exception):
     """A cell the file format cannot hold; never cut short in silence."""
 
 
-def write(path: Path, sheet: Sheet, rows: Iterable[Row], *, progress: Progress = silent) -> int:
-    """Write the workbook; returns the rows written, without subtotals. On an error there is no file."""
+def write(
+    path: Path, sheet: Sheet, rows: Iterable[Row], *, progress: Progress = silent,
+    behind: Iterable[tuple[Sheet, Iterable[Row]]] = (),
+) -> int:  # fmt: skip
+    """Write the workbook; returns the rows written, without subtotals. On an error there is no file.
+
+    `behind`: tables that follow on sheets of their own; their rows are not counted.
+    """
     try:
         with xlsxwriter.Workbook(str(path), {**_OPTIONS, "tmpdir": str(path.parent)}) as book:
             book.set_properties(
                 {"title": sheet.name, "created": clock.now().astimezone(clock.LOCAL).replace(tzinfo=None)}
             )
-            return _Writer(book, sheet).fill(rows, progress)
+            written = _Writer(book, sheet).fill(rows, progress)
+            for other, others in behind:
+                _Writer(book, other).fill(others, silent)
+            return written
     except BaseException:
         path.unlink(missing_ok=True)
         raise

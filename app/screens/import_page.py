@@ -36,7 +36,10 @@ PHASES: dict[str, str] = {
 TONES = {"columns": "warn", "refused": "bad", "ready": "warn", "applied": "good", "discarded": "off"}
 
 LEADS: dict[str, Any] = {
-    "codes": _l("Tải tệp mẫu, dán mã đối tượng (và lý do nếu có), tải lên, rồi chọn trạng thái cũ và trạng thái mới."),
+    "codes": _l(
+        "Tải tệp mẫu của danh sách, chép mã đối tượng từ trang “Danh sach” sang trang “Nhap” (ghi lý do nếu có), tải lên,"
+        " rồi chọn trạng thái cũ và trạng thái mới."
+    ),
     "sheet": _l(
         "Tải lên nguyên bảng kết quả của đơn vị chi trả: có mã đối tượng, và kết quả hoặc số tiền đã trả, chưa trả."
     ),

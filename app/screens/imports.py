@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import BadInput, ChitraError, NotFound
 from app.extensions import current_actor, db, transaction
-from app.imports import files, layouts, staging
+from app.imports import files, layouts, results, staging
 from app.imports.kinds import KINDS
 from app.imports.staging import Upload
 from app.models import Area, FileImport, Settlement
@@ -134,13 +134,16 @@ class ImportView(BaseView):
     @has_access
     @permission_name("send")
     def template(self, kind: str) -> ResponseReturnValue:
-        """The empty workbook of a kind; for a settlement, named after its list."""
+        """The empty workbook of a kind, named after its list; for codes with the people of the list, which is recorded."""
         session = db.session()
         settlement = self._settlement(session, kind)
-        heading = [str(import_page.HEADINGS[kind])]
+        heading, people = [str(import_page.HEADINGS[kind])], []
         if settlement is not None:
             heading.append(f"{settlement.batch.code} · {settlement.batch.area.full_name}")
-        content = files.template(layouts.LAYOUTS[kind], heading, iter(()), home=_home())
+        if settlement is not None and kind == "codes":
+            people = results.listed(session, settlement.id)
+            _taken_away("import template", settlement.area_path, settlement.id, len(people))
+        content = files.template(layouts.LAYOUTS[kind], heading, home=_home(), people=people)
         name = f"mau-{kind}{f'-{settlement.batch.code}' if settlement is not None else ''}.xlsx"
         return send_file(BytesIO(content), exporting.TYPES["xlsx"], as_attachment=True, download_name=name)
 
@@ -217,16 +220,13 @@ class ImportView(BaseView):
     @permission_name("send")
     def findings(self, key: int) -> ResponseReturnValue:
         """The file as it was sent with a column of findings; that it was taken away is recorded."""
-        session, by = db.session(), current_actor()
+        session = db.session()
         item = staging.find(session, key)
         if item.phase != "ready":
             raise staging.NoLongerOpen
         content = files.with_findings(session, item, home=_home())
         name = f"{Path(item.file_name).stem[:60]}-loi.xlsx"
-        with transaction() as opened:
-            access.seen(
-                opened, "import findings", by=by, area_path=item.area_path, entity_id=key, people=item.row_count or 1
-            )
+        _taken_away("import findings", item.area_path, key, item.row_count or 1)
         return send_file(BytesIO(content), exporting.TYPES["xlsx"], as_attachment=True, download_name=name)
 
 
@@ -265,6 +265,12 @@ def _shown(item: FileImport) -> dict[str, Any]:
         "work": doing,
         "rows": thousands(item.row_count),
     }
+
+
+def _taken_away(what: str, area_path: str, entity_id: int, people: int) -> None:
+    """Who took how many people away in a file."""
+    with transaction() as session:
+        access.seen(session, what, by=current_actor(), area_path=area_path, entity_id=entity_id, people=people)
 
 
 def _home() -> Path:

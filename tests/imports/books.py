@@ -94,14 +94,19 @@ def sheet_of(rows_xml: str, dimension: str = "A1:F4") -> bytes:
     ).encode()
 
 
-def inline(rows: Sequence[Sequence[str]]) -> str:
-    """Rows as inline strings."""
+def inline(rows: Sequence[Sequence[Any]], *, first: int = 1) -> str:
+    """Rows as inline strings, from row `first` on."""
     return "".join(
         f'<row r="{n}">'
         + "".join(f'<c r="{chr(65 + c)}{n}" t="inlineStr"><is><t>{cell}</t></is></c>' for c, cell in enumerate(row))
         + "</row>"
-        for n, row in enumerate(rows, start=1)
+        for n, row in enumerate(rows, start=first)
     )
+
+
+def with_rows(data: bytes, rows_xml: str) -> bytes:
+    """The workbook with rows more at the end of its first sheet, everything else as it was."""
+    return changed(data, **{SHEET: lambda old: old.replace(b"</sheetData>", f"{rows_xml}</sheetData>".encode())})
 
 
 def encrypted_ole() -> bytes:
@@ -134,6 +139,7 @@ def csv(rows: Sequence[Sequence[Any]], *, mark: str = ";", charset: str = "utf-8
     return "\r\n".join(mark.join(str(cell) for cell in row) for row in rows).encode(charset)
 
 
-def read(data: bytes) -> list[list[Any]]:
-    """The cells of the first sheet."""
-    return python_calamine.CalamineWorkbook.from_filelike(BytesIO(data)).get_sheet_by_index(0).to_python()
+def read(data: bytes, *, sheet: int = 0) -> list[list[Any]]:
+    """The cells of a sheet, the first."""
+    book = python_calamine.CalamineWorkbook.from_filelike(BytesIO(data))
+    return book.get_sheet_by_name(book.sheet_names[sheet]).to_python()

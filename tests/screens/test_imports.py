@@ -19,6 +19,7 @@ from app.jobs.work import KINDS
 from app.rules.actors import SYSTEM, Role
 from app.screens import imports
 from app.services import work
+from app.services.settlements import entering
 from tests import factories as make
 from tests import hand, stages
 from tests.imports import books
@@ -65,8 +66,8 @@ def test_a_file_of_codes_is_sent_seen_and_applied(desk: Desk) -> None:
     assert "Tải tệp mẫu" in form and "10 MB" in form
     template = clerk.get(f"/imports/template/codes?settlement={key}")
     rows = books.read(template.data)
-    assert rows[0][0] == "CẬP NHẬT CHI TRẢ NÂNG CAO" and rows[-1] == ["Mã đối tượng", "Họ và tên", "Lý do"]
-    sent = codes(clerk, key, books.xlsx([*rows, [people[0], "", "Vắng mặt"]]))
+    assert rows[0][0] == "CẬP NHẬT CHI TRẢ NÂNG CAO" and rows[-1][:2] == ["Mã đối tượng", "Họ và tên"]
+    sent = codes(clerk, key, books.xlsx([*rows, [people[0], "", "", "", "", "Vắng mặt"]]))
     shown = page(clerk, sent)
     assert "1 dòng, 540.000" in shown.replace("\xa0", " ") and "2 dòng “Chưa cập nhật” không có trong tệp" in shown
     done = clerk.post(f"{sent.location}/apply", data={"seen": seen(shown, "apply")})
@@ -78,6 +79,38 @@ def test_a_file_of_codes_is_sent_seen_and_applied(desk: Desk) -> None:
     assert "ket qua.xlsx" in listed and "Đã áp dụng" in listed
     assert "Đã ghi kết quả cho 1 dòng." in text_of(clerk.get(sent.location))
     assert desk.value("SELECT count(*) FROM access_log WHERE what = 'import codes'") == 1
+
+
+def test_the_template_of_a_list_holds_its_people_and_is_read_with_their_rows_copied(desk: Desk) -> None:
+    """The clerk copies whole rows from the second sheet into the first: the columns of both are the same."""
+    (key, people), clerk = waiting(desk), desk.signed_in(Role.CLERK)
+    template = clerk.get(f"/imports/template/codes?settlement={key}").data
+    own, listed = books.read(template), books.read(template, sheet=1)
+    at = next(n for n, row in enumerate(listed) if row[0] == "Mã đối tượng")
+    assert listed[at] == ["Mã đối tượng", "Họ và tên", "Thôn, tổ dân phố", "Số tiền phải trả", "Trạng thái"]
+    assert [*listed[at], "Lý do"] == own[-1]
+    assert [row[0] for row in listed[at + 1 :]] == people
+    assert listed[at + 1][1:] == ["Trần Văn 1", "Thôn 1", 540_000, "Chưa có kết quả"]
+    assert desk.value("SELECT row_count FROM access_log WHERE what = 'import template'") == 3
+
+    untouched = page(clerk, codes(clerk, key, template))
+    assert 'id="apply"' not in untouched and "Tệp không làm thay đổi gì." in untouched
+    copied = books.inline([listed[at + 1], listed[at + 3]], first=len(own) + 1)
+    shown = page(clerk, codes(clerk, key, books.with_rows(template, copied)))
+    assert "2 dòng, 1.080.000" in shown.replace("\xa0", " ") and 'id="apply"' in shown
+    assert "Trần Văn" not in shown, "no name differs"
+    with desk.books() as session:
+        entering.change(session, key, entering.Change("pending", "paid"), by=make.CLERK)
+    again = books.read(clerk.get(f"/imports/template/codes?settlement={key}").data, sheet=1)
+    assert {row[4] for row in again[at + 1 :]} == {"Đã trả"}
+
+
+def test_a_template_of_no_list_has_one_empty_sheet(desk: Desk) -> None:
+    (key, _people), clerk = waiting(desk), desk.signed_in(Role.CLERK)
+    for address in ("registry", "payments", f"sheet?settlement={key}"):
+        with pytest.raises(IndexError):
+            books.read(clerk.get(f"/imports/template/{address}").data, sheet=1)
+    assert desk.value("SELECT count(*) FROM access_log WHERE what = 'import template'") == 0
 
 
 def test_errors_are_shown_with_their_place_and_taken_away_as_a_file(desk: Desk) -> None:
