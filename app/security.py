@@ -178,6 +178,7 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
         "can_let_through": frozenset({ACCOUNTANT, SUPERVISOR}),
         "can_decline": frozenset({ACCOUNTANT, SUPERVISOR}),
     },
+    "FileImportsApi": dict.fromkeys(("can_get", "can_send", "can_apply"), frozenset({CLERK, ACCOUNTANT})),
     "ResultChangesApi": {"can_get": READERS} | dict.fromkeys(("can_post", "can_undo"), frozenset({CLERK, ACCOUNTANT})),
     "RecoveriesApi": {"can_get": READERS, "can_post": frozenset({CLERK}), "can_cash": frozenset({ACCOUNTANT})}
     | dict.fromkeys(("can_approve", "can_refuse", "can_write_off"), frozenset({SUPERVISOR})),

@@ -69,15 +69,15 @@ def with_findings(session: Session, item: FileImport, *, home: Path) -> bytes:
     return _made(home, Sheet("Loi", (), columns, titles), written())
 
 
-def findings(session: Session, import_id: int, *, limit: int | None = None) -> list[Finding]:
-    """What was found, errors first, then by row."""
+def findings(session: Session, import_id: int, *, first: int = 0, limit: int | None = None) -> list[Finding]:
+    """What was found, errors first, then by row; `limit` of them from number `first` on."""
     rows = session.execute(
         text(
             "SELECT r.no, f ->> 0 AS letter, f ->> 1 AS title, f ->> 2 AS said, f ->> 3 AS severity"
             "  FROM file_import_rows r, jsonb_array_elements(r.findings) WITH ORDINALITY AS one(f, n)"
-            " WHERE r.import_id = :id ORDER BY f ->> 3, r.no, n LIMIT :limit"
+            " WHERE r.import_id = :id ORDER BY f ->> 3, r.no, n LIMIT :limit OFFSET :first"
         ),
-        {"id": import_id, "limit": limit},
+        {"id": import_id, "limit": limit, "first": first},
     )
     return [Finding(row.no, _place(row.letter), row.title, row.said, row.severity) for row in rows]
 

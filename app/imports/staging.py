@@ -292,13 +292,8 @@ def apply(import_id: int, kinds: Kinds, *, by: Actor, stamp: str, home: Path) ->
     """
     with transaction() as session:
         item = find(session, import_id, hold=True)
-        if item.phase != "ready":
-            raise NoLongerOpen
+        demand_ready(item)
         kind, seen = kinds[item.kind], item.stamp
-        if item.error_count:
-            raise HasErrors(count=item.error_count)
-        if not item.plan.get("total"):
-            raise NothingToDo
         _plan, now = kind.check(session, item)
         if now == seen == stamp:
             item.message = kind.apply(session, item, by)
@@ -316,6 +311,16 @@ def apply(import_id: int, kinds: Kinds, *, by: Actor, stamp: str, home: Path) ->
         session.rollback()
     read(import_id, kinds, home=home)
     raise PreviewStale
+
+
+def demand_ready(item: FileImport) -> None:
+    """There is a preview without errors, and it would change something. Raises NoLongerOpen, HasErrors, NothingToDo."""
+    if item.phase != "ready":
+        raise NoLongerOpen
+    if item.error_count:
+        raise HasErrors(count=item.error_count)
+    if not item.plan.get("total"):
+        raise NothingToDo
 
 
 def discard(session: Session, import_id: int, *, home: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from flask_babel import gettext
@@ -12,10 +13,11 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.imports import files, layouts
+from app.imports import files, layouts, results
 from app.imports.columns import letter_of
+from app.imports.starting import of_results
 from app.imports.table import ERROR, Finding
-from app.models import BenefitType, FileImport
+from app.models import BenefitType, FileImport, Settlement
 from app.rules.states import N_
 from app.services.settlements import entering
 from app.services.settlements.saying import DECISIONS
@@ -193,9 +195,25 @@ def benefits(session: Session) -> Sequence[BenefitType]:
     return session.scalars(statement).all()
 
 
-def of_results(kind: str) -> bool:
-    """The file is about results of one settlement."""
-    return kind in ("codes", "sheet")
+@dataclass(frozen=True)
+class Template:
+    """An empty workbook; `people` are the members of the list it names."""
+
+    content: bytes
+    name: str
+    people: int
+
+
+def template_of(session: Session, kind: str, settlement: Settlement | None, *, home: Path) -> Template:
+    """The empty workbook of a kind, named after its list; for codes with the people of the list."""
+    heading, people = [HEADINGS[kind]], []
+    if settlement is not None:
+        heading.append(f"{settlement.batch.code} · {settlement.batch.area.full_name}")
+    if settlement is not None and kind == "codes":
+        people = results.listed(session, settlement.id)
+    content = files.template(layouts.LAYOUTS[kind], heading, home=home, people=people)
+    name = f"mau-{kind}{f'-{settlement.batch.code}' if settlement is not None else ''}.xlsx"
+    return Template(content, name, len(people))
 
 
 def name_of(kind: str) -> str:

@@ -10,31 +10,24 @@ from flask import current_app, flash, jsonify, redirect, render_template, reques
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import BaseView, expose, has_access
 from flask_appbuilder.security.decorators import permission_name
-from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.errors import BadInput, ChitraError, NotFound
+from app.errors import BadInput, ChitraError
 from app.extensions import current_actor, db, transaction
-from app.imports import files, layouts, results, staging
+from app.imports import files, staging, starting
 from app.imports.kinds import KINDS
 from app.imports.staging import Upload
-from app.models import Area, FileImport, Settlement
+from app.imports.starting import of_results
+from app.models import FileImport, Settlement
 from app.reports import exporting
 from app.rules.actors import Role
 from app.screens import import_page, work
 from app.screens.actions import reason
-from app.screens.import_page import of_results
 from app.services import access
-from app.services.registry import NotAClerk
-from app.services.settlements import deciding, entering
-from app.services.work import start
+from app.services.settlements import entering
 from app.web.words import thousands
-
-AT_ONCE_BYTES = 300_000
-"""Larger files are read by the scheduler, with progress on the page."""
-AT_ONCE_ROWS = 5_000
 
 
 class FileMissing(BadInput):
@@ -91,43 +84,24 @@ class ImportView(BaseView):
 
     def _settlement(self, session: Session, kind: str) -> Settlement | None:
         """The settlement that results are for, still open and by hand; None for the other kinds."""
-        if kind not in KINDS:
-            raise NotFound
-        if not of_results(kind):
-            if not current_actor().has(Role.CLERK):
-                raise NotAClerk
-            return None
         written = request.values.get("settlement", "")
-        found = session.get(Settlement, int(written)) if written.isdigit() and len(written) < 18 else None
-        if found is None:
-            raise NotFound
-        if not entering.by_hand(session, found):
-            raise entering.Connected
-        return found
+        key = int(written) if written.isascii() and written.isdigit() and len(written) < 18 else None
+        return starting.settlement_of(session, kind, key, by=current_actor())
 
     def _sent(self, kind: str, settlement: Settlement | None) -> int:
-        sent, by = request.files.get("file"), current_actor()
+        sent = request.files.get("file")
         if sent is None or not sent.filename:
             raise FileMissing(field="file")
+        options = starting.options_of(
+            kind,
+            before=request.form.get("from_standing", ""),
+            outcome=request.form.get("outcome", ""),
+            why=reason() if of_results(kind) else "",
+        )
         upload = Upload(sent.filename, sent.read())
-        options = _options(kind)
-        with transaction() as session:
-            key = settlement.batch.area.id if settlement is not None else None
-            area = (
-                session.get_one(Area, key)
-                if key
-                else session.scalars(select(Area).where(Area.path == by.area_path)).one()
-            )
-            if settlement is not None:
-                deciding.demand_open(session, settlement.id, by=by)
-            item = staging.accept(
-                session, kind, upload, area=area, by=by, home=_home(), settlement=settlement, options=options
-            )
-            key, later = item.id, len(upload.content) > AT_ONCE_BYTES
-            if later:
-                item.work_item_id = _later(session, "import_read", item, {})
-        if not later:
-            staging.read(key, KINDS, home=_home())
+        key, _reads = starting.send(
+            kind, upload, settlement=settlement, options=options, by=current_actor(), home=_home()
+        )
         return key
 
     @expose("/template/<kind>")
@@ -137,15 +111,10 @@ class ImportView(BaseView):
         """The empty workbook of a kind, named after its list; for codes with the people of the list, which is recorded."""
         session = db.session()
         settlement = self._settlement(session, kind)
-        heading, people = [str(import_page.HEADINGS[kind])], []
-        if settlement is not None:
-            heading.append(f"{settlement.batch.code} · {settlement.batch.area.full_name}")
-        if settlement is not None and kind == "codes":
-            people = results.listed(session, settlement.id)
-            _taken_away("import template", settlement.area_path, settlement.id, len(people))
-        content = files.template(layouts.LAYOUTS[kind], heading, home=_home(), people=people)
-        name = f"mau-{kind}{f'-{settlement.batch.code}' if settlement is not None else ''}.xlsx"
-        return send_file(BytesIO(content), exporting.TYPES["xlsx"], as_attachment=True, download_name=name)
+        made = import_page.template_of(session, kind, settlement, home=_home())
+        if settlement is not None and made.people:
+            _taken_away("import template", settlement.area_path, settlement.id, made.people)
+        return send_file(BytesIO(made.content), exporting.TYPES["xlsx"], as_attachment=True, download_name=made.name)
 
     @expose("/<int:key>")
     @has_access
@@ -190,16 +159,11 @@ class ImportView(BaseView):
     @permission_name("apply")
     def apply(self, key: int) -> ResponseReturnValue:
         """Everything the preview says, or nothing."""
-        stamp = request.form.get("seen", "")
-        with transaction() as session:
-            item = staging.find(session, key)
-            settlement_id, later = item.settlement_id, item.row_count > AT_ONCE_ROWS
-            if later:
-                item.work_item_id = _later(session, "import_apply", item, {"stamp": stamp})
-        if later:
+        said, doing = starting.apply(key, by=current_actor(), stamp=request.form.get("seen", ""), home=_home())
+        if doing is not None:
             flash(_("Đang ghi; tiến độ hiện ở trang này."), "info")
             return redirect(url_for("ImportView.show", key=key), 303)
-        said = staging.apply(key, KINDS, by=current_actor(), stamp=stamp, home=_home())
+        settlement_id = staging.find(db.session(), key).settlement_id
         flash(said, "success")
         if settlement_id is not None:
             return redirect(url_for("SettlementView.show", pk=settlement_id), 303)
@@ -228,31 +192,6 @@ class ImportView(BaseView):
         name = f"{Path(item.file_name).stem[:60]}-loi.xlsx"
         _taken_away("import findings", item.area_path, key, item.row_count or 1)
         return send_file(BytesIO(content), exporting.TYPES["xlsx"], as_attachment=True, download_name=name)
-
-
-def _options(kind: str) -> dict[str, Any]:
-    """What the form chose for results. Raises what would only come up when applying."""
-    if not of_results(kind):
-        return {}
-    before, outcome, why = request.form.get("from_standing", ""), request.form.get("outcome", ""), reason()
-    if before not in entering.FROM or (kind == "codes" and outcome not in deciding.DECIDABLE):
-        raise deciding.UnknownOutcome(field="outcome")
-    if kind == "codes" and before == outcome:
-        raise entering.SameStanding
-    if before != "pending" and not why:
-        raise deciding.ReasonMissing(field="reason")
-    return {"from_standing": before, "reason": why} | ({"outcome": outcome} if kind == "codes" else {})
-
-
-def _later(session: Session, kind: str, item: FileImport, more: dict[str, Any]) -> int:
-    titles = {
-        "import_read": _("Đọc tệp %(name)s", name=item.file_name),
-        "import_apply": _("Ghi tệp %(name)s", name=item.file_name),
-    }
-    params = {"import_id": item.id, "locale": str(get_locale()), **more}
-    started = start(session, kind, params, by=current_actor(), title=str(titles[kind]), once_key=f"{kind}:{item.id}")
-    session.flush()
-    return started.id
 
 
 def _shown(item: FileImport) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from tests.api.conftest import Program
 RESOURCES = {
     "areas", "beneficiaries", "payout_batches", "packets", "settlements", "settlement_records", "extensions", "reports",
     "arrears", "arrears_proposals", "recoveries", "payment_settings",
-    "deaths", "relocations", "result_changes",
+    "deaths", "relocations", "result_changes", "imports",
 }  # fmt: skip
 WRITES = {
     "/api/v1/beneficiaries/": {"POST"},
@@ -50,12 +50,15 @@ WRITES = {
     **{f"/api/v1/settlements/<pk>/{move}": {"POST"} for move in ("decide", "decide_missing", "let_through", "decline")},
     "/api/v1/result_changes/": {"POST"},
     "/api/v1/result_changes/<pk>/undo": {"POST"},
+    "/api/v1/imports/": {"POST"},
+    **{f"/api/v1/imports/<pk>/{move}": {"POST"} for move in ("columns", "apply", "discard")},
     "/api/v1/security/login": {"POST"},
     "/api/v1/security/refresh": {"POST"},
 }
 READS = (
     {f"/api/v1/{name}/" for name in RESOURCES}
     | {f"/api/v1/{name}/<pk>" for name in RESOURCES - {"reports"}}
+    | {f"/api/v1/imports/{path}" for path in ("templates/<code>", "<pk>/findings", "<pk>/workbook")}
     | {"/api/v1/reports/<code>", "/api/v1/work/<pk>", "/api/v1/_openapi", "/api/v1/settlements/<pk>/lines"}
 )
 

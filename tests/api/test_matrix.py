@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.extensions import acting_as
-from app.models import Recovery, ResultChange, Settlement
+from app.models import FileImport, Recovery, ResultChange, Settlement
 from app.rules.actors import PEOPLE, SYSTEM, Role
 from app.services import extensions, transitions
 from app.services.arrears import proposing
@@ -29,6 +29,7 @@ from tests.api.conftest import Program
 CLERK, ACCOUNTANT, SUPERVISOR = Role.CLERK, Role.ACCOUNTANT, Role.SUPERVISOR
 AGENCY_USER = Role.AGENCY_USER
 READERS = frozenset(PEOPLE) - {AGENCY_USER}
+DECIDERS = frozenset({CLERK, ACCOUNTANT})
 WHY = {"reason": "Vì sao"}
 
 
@@ -103,17 +104,23 @@ DOORS = [
     Door("POST", "/api/v1/relocations/{}/withdraw", frozenset({CLERK, SUPERVISOR}), "relocation", {}),
     Door("GET", "/api/v1/settlements/{}/lines", frozenset(PEOPLE), "settlement"),
     *(
-        Door("POST", f"/api/v1/settlements/{{}}/{move}", frozenset({CLERK, ACCOUNTANT}), "settlement", {})
+        Door("POST", f"/api/v1/settlements/{{}}/{move}", DECIDERS, "settlement", {})
         for move in ("decide", "decide_missing")
     ),
     *(
         Door("POST", f"/api/v1/settlements/{{}}/{move}", frozenset({ACCOUNTANT, SUPERVISOR}), "settlement", {})
         for move in ("let_through", "decline")
     ),
+    Door("GET", "/api/v1/imports/", DECIDERS),
+    Door("GET", "/api/v1/imports/{}", DECIDERS, "file"),
+    Door("GET", "/api/v1/imports/{}/findings", DECIDERS, "file"),
+    Door("POST", "/api/v1/imports/{}/columns", DECIDERS, "file", {}),
+    Door("POST", "/api/v1/imports/{}/apply", DECIDERS, "file", {}),
+    Door("POST", "/api/v1/imports/{}/discard", DECIDERS, "file", {"reason": 5}),
     Door("GET", "/api/v1/result_changes/", READERS),
     Door("GET", "/api/v1/result_changes/{}", READERS, "result_change"),
-    Door("POST", "/api/v1/result_changes/", frozenset({CLERK, ACCOUNTANT}), "", {}),
-    Door("POST", "/api/v1/result_changes/{}/undo", frozenset({CLERK, ACCOUNTANT}), "result_change", {"reason": 5}),
+    Door("POST", "/api/v1/result_changes/", DECIDERS, "", {}),
+    Door("POST", "/api/v1/result_changes/{}/undo", DECIDERS, "result_change", {"reason": 5}),
     Door("POST", "/api/v1/payment_settings/", frozenset({Role.PROVINCE_ADMIN, Role.CENTRAL_ADMIN}), "", {}),
     Door("GET", "/api/v1/_openapi", frozenset(PEOPLE)),
 ]
@@ -183,9 +190,13 @@ def _paperwork(session: Session, settlement: Settlement) -> dict[str, int]:
         settlement_id=settlement.id, area_path=settlement.area_path, how="all", from_standing="pending",
         to_outcome="paid", reason="x", line_count=1, total_vnd=1, made_by="x",
     )  # fmt: skip
-    session.add(change)
+    file = FileImport(
+        kind="sheet", area_id=settlement.batch.area_id, area_path=settlement.area_path, settlement_id=settlement.id,
+        file_name="x", file_path="x", file_sha256="x", started_by="x",
+    )  # fmt: skip
+    session.add_all([change, file])
     session.commit()
-    return {"result_change": change.id}
+    return {"result_change": change.id, "file": file.id}
 
 
 def _part(lines: list[Any]) -> Any:
@@ -248,8 +259,14 @@ def test_a_report_of_the_own_area_holds_nothing_of_another(program: Program, key
     assert program(Role.AUDITOR).get("/api/v1/reports/DVCT_02?period=11/2026").json["count"] == 2
 
 
-ELSEWHERE = {("GET", f"/api/v1/{name}") for name in ("work/<>", "payment_settings/", "payment_settings/<>")}
-"""One's own work is nobody else's (test_actions.py); settings are inherited, and seen from below (test_payment_settings.py)."""
+ELSEWHERE = {
+    *(("GET", f"/api/v1/{name}") for name in ("work/<>", "payment_settings/", "payment_settings/<>")),
+    ("POST", "/api/v1/imports/"),
+    ("GET", "/api/v1/imports/templates/<>"),
+    ("GET", "/api/v1/imports/<>/workbook"),
+}
+"""One's own work is nobody else's (test_actions.py); settings are inherited, and seen from below (test_payment_settings.py);
+what is sent and taken away as a file is no JSON (test_imports.py)."""
 
 
 def test_every_address_of_the_api_is_in_the_matrix(app: Flask) -> None:

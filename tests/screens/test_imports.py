@@ -14,10 +14,10 @@ from flask.testing import FlaskClient
 
 from app import clock
 from app.extensions import acting_as
+from app.imports import starting
 from app.jobs.imports import expire_imports
 from app.jobs.work import KINDS
 from app.rules.actors import SYSTEM, Role
-from app.screens import imports
 from app.services import work
 from app.services.settlements import entering
 from tests import factories as make
@@ -195,8 +195,8 @@ def test_people_and_payment_details_come_in_by_the_menu(desk: Desk) -> None:
 
 def test_a_large_file_is_read_and_applied_as_work(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     (key, people), clerk = waiting(desk), desk.signed_in(Role.CLERK)
-    monkeypatch.setattr(imports, "AT_ONCE_BYTES", 10)
-    monkeypatch.setattr(imports, "AT_ONCE_ROWS", 0)
+    monkeypatch.setattr(starting, "AT_ONCE_BYTES", 10)
+    monkeypatch.setattr(starting, "AT_ONCE_ROWS", 0)
     sent = codes(clerk, key, books.xlsx([["Mã đối tượng"], [people[0]]]))
     assert "Đang xử lý" in page(clerk, sent)
     first = clerk.get(f"{sent.location}/progress?seen=x").json
