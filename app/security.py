@@ -188,6 +188,16 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "SettlementRecordsApi": {"can_get": EVERYONE},
     "ExtensionsApi": {"can_get": EVERYONE}
     | dict.fromkeys(("can_grant", "can_refuse", "can_revoke"), frozenset({SUPERVISOR})),
+    "TransfersApi": {"can_get": READERS}
+    | dict.fromkeys(("can_post", "can_correct"), frozenset({ACCOUNTANT}))
+    | dict.fromkeys(("can_approve", "can_refuse"), frozenset({SUPERVISOR})),
+    "BalancesApi": {"can_get": READERS, "can_minutes": READERS},
+    "SuspensionsApi": {"can_get": READERS}
+    | dict.fromkeys(("can_post", "can_ask_resume"), frozenset({CLERK}))
+    | dict.fromkeys(("can_suspend", "can_refuse", "can_resume", "can_keep"), frozenset({SUPERVISOR})),
+    "AreaPeriodsApi": {"can_get": READERS, "can_reopen": frozenset({SUPERVISOR})}
+    | dict.fromkeys(("can_close", "can_close_all"), OFFICE),
+    "MessagesApi": {"can_get": READERS, "can_acknowledge": OFFICE},
     "ArrearsApi": {"can_get": READERS},
     "ArrearsProposalsApi": {"can_get": READERS}
     | dict.fromkeys(("can_post", "can_enter", "can_withdraw"), frozenset({CLERK}))

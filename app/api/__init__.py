@@ -12,19 +12,24 @@ def register(appbuilder: Any) -> None:
     from app.api import (
         agency,
         arrears,
+        balances,
         description,
         extensions,
         health,
         imports,
         lives,
+        messages,
         paying,
         people,
+        periods,
         recoveries,
         reports,
         rest,
         results,
         sessions,
         settling,
+        suspensions,
+        transfers,
         work,
     )
 
@@ -38,6 +43,8 @@ def register(appbuilder: Any) -> None:
         imports.FileImportsApi,
         recoveries.RecoveriesApi, arrears.ArrearsApi, arrears.ArrearsProposalsApi,
         lives.DeathsApi, lives.RelocationsApi,
+        suspensions.SuspensionsApi, periods.AreaPeriodsApi, messages.MessagesApi,
+        transfers.TransfersApi, balances.BalancesApi,
         reports.ReportsApi, work.WorkApi, paying.PaymentSettingsApi,
         description.ApiDescription,
     ):  # fmt: skip

@@ -17,7 +17,7 @@ from app.api.resource import Resource
 from app.api.work import work_members
 from app.errors import BadInput
 from app.extensions import current_actor, db, transaction
-from app.imports import files, staging, starting
+from app.imports import files, layouts, staging, starting
 from app.imports.columns import letter_of
 from app.imports.kinds import KINDS
 from app.imports.limits import COLUMNS, ROWS

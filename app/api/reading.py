@@ -150,6 +150,13 @@ def whole(least: int, most: int) -> Callable[[Any], int]:
     return read
 
 
+def flag(value: Any) -> bool:
+    """Reads true or false; 1 and "true" are neither."""
+    if type(value) is not bool:
+        raise BadInput("Phải là đúng hoặc sai.")
+    return value
+
+
 def month(value: Any) -> date:
     """The first day of "MM/YYYY" or "YYYY-MM"."""
     found: date = by_rule(dates.parse_month, required=True)(value)

@@ -30,6 +30,7 @@ MAKE = {
     "area_code": Member(reading.text(20, required=True), required=True),
     "month": Member(reading.month, required=True),
     "kind": Member(reading.choice(*BATCH_KINDS, required=True)),
+    "together": Member(reading.flag),
 }
 
 
@@ -87,6 +88,10 @@ class PayoutBatchesApi(Resource):
                       type: string
                       enum: [monthly, social_pension, funeral, supplementary]
                       default: monthly
+                    together:
+                      type: boolean
+                      default: false
+                      description: Also for the other months that the area settles at once with this one
           responses:
             202:
               description: Too many people to wait for; GET /api/v1/work/<id> says how far it is
@@ -120,7 +125,9 @@ class PayoutBatchesApi(Resource):
             area_id = session.scalar(select(Area.id).where(Area.code == values["area_code"]))
             if area_id is None:
                 raise NotFound
-            request = making.ListRequest(area_id, values["month"], values.get("kind", "monthly"))
+            request = making.ListRequest(
+                area_id, values["month"], values.get("kind", "monthly"), together=values.get("together", False)
+            )
             if previewing.size_of(session, request).big:
                 item = previewing.start_making(session, request, by=current_actor())
                 return self.response(202, **work_members(item))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose, has_access
@@ -15,6 +17,7 @@ from app.errors import NotFound
 from app.extensions import current_actor, db
 from app.models import Agency, AgencyTransfer, Area, Period
 from app.reports import minutes as reconciliation
+from app.reports.minutes import Minutes
 from app.rules import dates
 from app.screens.base import RemoteChoices
 from app.screens.batch_page import KIND_WORDS
@@ -23,6 +26,7 @@ from app.screens.papers import as_pdf
 from app.screens.transfers import KIND_WORDS as TRANSFER_WORDS
 from app.services import balances, papers
 from app.services.balances import Balance
+from app.services.papers import Paper
 from app.web.frame import current_month
 
 MOST_ACCOUNTS = 400
@@ -80,7 +84,7 @@ class BalanceView(RemoteChoices):
             month=month,
             one=next((one for one in own if one.month == month), None),
             months=own,
-            transfers=_transfers(session, area, payer, month),
+            transfers=transfers_of(session, area, payer, month),
             lists=balances.lists(session, area.path, payer.id, month),
             kinds=KIND_WORDS,
             transfer_kinds=TRANSFER_WORDS,
@@ -96,15 +100,8 @@ class BalanceView(RemoteChoices):
         session, month = db.session(), current_month()
         area, payer = area_asked(session, code), agency_asked(session, agency)
         one = account(session, area, payer)
-        paper = papers.of(session, area.path, clock.today())
         with force_locale("vi"):
-            wanted = reconciliation.of_account(
-                one,
-                month=month,
-                issuer=paper.issuer,
-                transfers=_transfers(session, area, payer, month),
-                lists=balances.lists(session, area.path, payer.id, month),
-            )
+            wanted, paper = minutes_of(session, area, payer, one, month)
             if request.args.get("form") == "pdf":
                 return as_pdf(wanted, paper, f"BBDC_{payer.code}_{area.code}_{month:%Y%m}")
             answer: str = self.render_template(
@@ -145,7 +142,21 @@ def account(session: Session, area: Area, agency: Agency) -> Balance:
     return found
 
 
-def _transfers(session: Session, area: Area, agency: Agency, month: object) -> list[AgencyTransfer]:
+def minutes_of(session: Session, area: Area, agency: Agency, one: Balance, month: date) -> tuple[Minutes, Paper]:
+    """Biên bản đối chiếu of an account and a month, and the letterhead it goes on; said in the language of the block."""
+    paper = papers.of(session, area.path, clock.today())
+    wanted = reconciliation.of_account(
+        one,
+        month=month,
+        issuer=paper.issuer,
+        transfers=transfers_of(session, area, agency, month),
+        lists=balances.lists(session, area.path, agency.id, month),
+    )
+    return wanted, paper
+
+
+def transfers_of(session: Session, area: Area, agency: Agency, month: object) -> list[AgencyTransfer]:
+    """Documents of an account for a month, corrections too, by day."""
     statement = (
         select(AgencyTransfer)
         .join(Period, Period.id == AgencyTransfer.period_id)

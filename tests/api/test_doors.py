@@ -21,7 +21,8 @@ from tests.api.conftest import Program
 RESOURCES = {
     "areas", "beneficiaries", "payout_batches", "packets", "settlements", "settlement_records", "extensions", "reports",
     "arrears", "arrears_proposals", "recoveries", "payment_settings",
-    "deaths", "relocations", "result_changes", "imports",
+    "deaths", "relocations", "result_changes", "imports", "transfers",
+    "suspensions", "area_periods", "messages",
 }  # fmt: skip
 WRITES = {
     "/api/v1/beneficiaries/": {"POST"},
@@ -52,6 +53,13 @@ WRITES = {
     "/api/v1/result_changes/<pk>/undo": {"POST"},
     "/api/v1/imports/": {"POST"},
     **{f"/api/v1/imports/<pk>/{move}": {"POST"} for move in ("columns", "apply", "discard")},
+    "/api/v1/transfers/": {"POST"},
+    **{f"/api/v1/transfers/<pk>/{move}": {"POST"} for move in ("approve", "refuse", "correct")},
+    "/api/v1/suspensions/": {"POST"},
+    **{f"/api/v1/suspensions/<pk>/{move}": {"POST"} for move in ("suspend", "refuse", "ask_resume", "resume", "keep")},
+    "/api/v1/area_periods/close_all": {"POST"},
+    **{f"/api/v1/area_periods/<pk>/{move}": {"POST"} for move in ("close", "reopen")},
+    "/api/v1/messages/<pk>/acknowledge": {"POST"},
     "/api/v1/security/login": {"POST"},
     "/api/v1/security/refresh": {"POST"},
 }
@@ -59,6 +67,7 @@ READS = (
     {f"/api/v1/{name}/" for name in RESOURCES}
     | {f"/api/v1/{name}/<pk>" for name in RESOURCES - {"reports"}}
     | {f"/api/v1/imports/{path}" for path in ("templates/<code>", "<pk>/findings", "<pk>/workbook")}
+    | {f"/api/v1/balances/{path}" for path in ("", "account", "minutes")}
     | {"/api/v1/reports/<code>", "/api/v1/work/<pk>", "/api/v1/_openapi", "/api/v1/settlements/<pk>/lines"}
 )
 

@@ -14,14 +14,14 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.extensions import acting_as
-from app.models import FileImport, Recovery, ResultChange, Settlement
+from app.models import FileImport, Recovery, ResultChange, Settlement, Suspension
 from app.rules.actors import PEOPLE, SYSTEM, Role
 from app.services import extensions, transitions
 from app.services.arrears import proposing
 from app.services.arrears.proposing import HandEntry
 from app.services.lives import deaths, relocating
 from tests import factories as make
-from tests import office
+from tests import money_desk, office
 from tests.accounts import people
 from tests.api.answers import rows
 from tests.api.conftest import Program
@@ -29,6 +29,7 @@ from tests.api.conftest import Program
 CLERK, ACCOUNTANT, SUPERVISOR = Role.CLERK, Role.ACCOUNTANT, Role.SUPERVISOR
 AGENCY_USER = Role.AGENCY_USER
 READERS = frozenset(PEOPLE) - {AGENCY_USER}
+OFFICE = frozenset({CLERK, ACCOUNTANT, SUPERVISOR})
 DECIDERS = frozenset({CLERK, ACCOUNTANT})
 WHY = {"reason": "Vì sao"}
 
@@ -117,6 +118,29 @@ DOORS = [
     Door("POST", "/api/v1/imports/{}/columns", DECIDERS, "file", {}),
     Door("POST", "/api/v1/imports/{}/apply", DECIDERS, "file", {}),
     Door("POST", "/api/v1/imports/{}/discard", DECIDERS, "file", {"reason": 5}),
+    *(Door("GET", f"/api/v1/{name}/", READERS) for name in ("transfers", "suspensions", "area_periods", "messages")),
+    Door("GET", "/api/v1/transfers/{}", READERS, "transfer"),
+    Door("POST", "/api/v1/transfers/", frozenset({ACCOUNTANT}), "", {}),
+    Door("POST", "/api/v1/transfers/{}/approve", frozenset({SUPERVISOR}), "transfer", {"reason": 5}),
+    Door("POST", "/api/v1/transfers/{}/refuse", frozenset({SUPERVISOR}), "transfer", {}),
+    Door("POST", "/api/v1/transfers/{}/correct", frozenset({ACCOUNTANT}), "transfer", {}),
+    Door("GET", "/api/v1/balances/?area={}", READERS, "code"),
+    Door("GET", "/api/v1/balances/account?agency=vnpost&area={}", READERS, "code"),
+    Door("GET", "/api/v1/balances/minutes?agency=vnpost&area={}", READERS, "code"),
+    Door("GET", "/api/v1/suspensions/{}", READERS, "suspension"),
+    Door("POST", "/api/v1/suspensions/", frozenset({CLERK}), "", {}),
+    Door("POST", "/api/v1/suspensions/{}/ask_resume", frozenset({CLERK}), "suspension", {}),
+    Door("POST", "/api/v1/suspensions/{}/resume", frozenset({SUPERVISOR}), "suspension", {"reason": 5}),
+    *(
+        Door("POST", f"/api/v1/suspensions/{{}}/{move}", frozenset({SUPERVISOR}), "suspension", {})
+        for move in ("suspend", "refuse", "keep")
+    ),
+    Door("GET", "/api/v1/area_periods/{}", READERS, "period"),
+    Door("POST", "/api/v1/area_periods/{}/close", OFFICE, "period", {}),
+    Door("POST", "/api/v1/area_periods/{}/reopen", frozenset({SUPERVISOR}), "period", {}),
+    Door("POST", "/api/v1/area_periods/close_all", OFFICE, "", {}),
+    Door("GET", "/api/v1/messages/{}", READERS, "message"),
+    Door("POST", "/api/v1/messages/{}/acknowledge", OFFICE, "message", {}),
     Door("GET", "/api/v1/result_changes/", READERS),
     Door("GET", "/api/v1/result_changes/{}", READERS, "result_change"),
     Door("POST", "/api/v1/result_changes/", DECIDERS, "", {}),
@@ -194,9 +218,19 @@ def _paperwork(session: Session, settlement: Settlement) -> dict[str, int]:
         kind="sheet", area_id=settlement.batch.area_id, area_path=settlement.area_path, settlement_id=settlement.id,
         file_name="x", file_path="x", file_sha256="x", started_by="x",
     )  # fmt: skip
-    session.add_all([change, file])
+    person = make.person(session)
+    suspension = Suspension(
+        beneficiary_id=person.id, area_path=person.area_path, unpaid_periods=3, reason="x", proposed_by="x"
+    )
+    session.add_all([change, file, suspension])
+    session.flush()
+    transitions.created(session, "suspension", [suspension.id], by=make.CLERK)
+    transfer = money_desk.entered(session, month=date(2026, 11, 1), transferred_on=date(2026, 11, 2))
     session.commit()
-    return {"result_change": change.id, "file": file.id}
+    return {
+        "result_change": change.id, "file": file.id, "suspension": suspension.id, "transfer": transfer.id,
+        "period": rows("SELECT id FROM area_periods")[0][0], "message": rows("SELECT min(id) FROM inbox")[0][0],
+    }  # fmt: skip
 
 
 def _part(lines: list[Any]) -> Any:
