@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -28,8 +27,8 @@ from tests.scale import NIGHT
 
 NOVEMBER = date(2026, 11, 1)
 
-BY_DAY = ("--people", "300", "--storm", "25", "--patience", "2")
-BY_NIGHT = (
+SHORT = ("--people", "300", "--storm", "25", "--patience", "2")
+LONG = (
     "--people",
     "5000",
     "--months",
@@ -43,16 +42,18 @@ BY_NIGHT = (
     "--part-lines",
     "200",
 )
+DAYS = [(*LONG, "--seed", "7"), (*LONG, "--seed", "8", "--this-month")] if NIGHT else [(*SHORT, "--seed", "7")]
 
 
 @pytest.mark.xdist_group("storm")
+@pytest.mark.parametrize("how", DAYS)
 def test_a_day_of_faults_ends_with_everything_settled_or_on_a_list_and_the_drawer_equal_to_our_books(
-    tmp_path: Path,
+    how: tuple[str, ...],
 ) -> None:
     """The program itself, as `make storm` runs it: processes, ports and a database of its own, by the real clock."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("DATABASE", "CHITRA"))}
     ran = subprocess.run(
-        [sys.executable, "-m", "app.demo.storm", "--seed", "7", *(BY_NIGHT if NIGHT else BY_DAY)],
+        [sys.executable, "-m", "app.demo.storm", *how],
         env=environment,
         cwd=Path(__file__).parents[2],
         capture_output=True,
@@ -69,16 +70,16 @@ def test_a_day_of_faults_ends_with_everything_settled_or_on_a_list_and_the_drawe
 
 
 def test_what_never_gets_quiet_is_said_and_does_not_pass(
-    session: Session, app: Flask, demo_running: Settings, capsys: pytest.CaptureFixture[str]
+    demo_running: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    day = Day(app, demo_running, seed=1, patience_s=1, part_lines=25)
+    day = Day(demo_running, seed=1, patience_s=1, part_lines=25)
     summary = day.live(storm_s=0, calm_s=0)
     assert not summary["well"] and summary["when_quiet"]["after_s"] is None
     assert "not quiet after 0 s" in capsys.readouterr().err
 
 
-def test_in_fair_weather_the_same_day_ends_well(session: Session, app: Flask, demo_running: Settings) -> None:
-    summary = Day(app, demo_running, seed=1, patience_s=1, part_lines=25).live(storm_s=0, calm_s=90)
+def test_in_fair_weather_the_same_day_ends_well(demo_running: Settings) -> None:
+    summary = Day(demo_running, seed=1, patience_s=1, part_lines=25).live(storm_s=0, calm_s=90)
     assert summary["well"], summary
     assert summary["faults_met"].keys() <= {"bank_torn_file", "bank_file_twice"}
 

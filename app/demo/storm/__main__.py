@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -28,6 +29,7 @@ from app.extensions import db
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the summary of the day; everything else goes to stderr."""
     asked = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C: nothing that was started is left behind
     with (
         contextlib.redirect_stdout(sys.stderr),
         tempfile.TemporaryDirectory(prefix="chitra-storm-", ignore_cleanup_errors=True) as folder,
@@ -58,7 +60,14 @@ def _weather(asked: argparse.Namespace, home: Path) -> Summary:
         wait_until_up(settings, start_parts(settings, app, stack), threading.Event())
         with app.app_context():
             stack.callback(db.engine.dispose)
-            day = Day(app, settings, seed=asked.seed, patience_s=asked.patience, part_lines=asked.part_lines)
+            day = Day(
+                settings,
+                seed=asked.seed,
+                patience_s=asked.patience,
+                part_lines=asked.part_lines,
+                fury=asked.fury,
+                ahead=0 if asked.this_month else 1,
+            )
             return day.live(storm_s=asked.storm, calm_s=asked.calm)
 
 
@@ -69,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed", type=int, default=1, help="same seed, same fates and faults, as far as processes allow"
     )
+    parser.add_argument("--this-month", action="store_true", help="not the next: after its cut-off everything is late")
+    parser.add_argument("--fury", type=float, default=2.0, help="times as many faults as the sandbox's own storm")
     parser.add_argument("--storm", type=int, default=60, help="seconds after which the faults stop at the latest")
     parser.add_argument("--calm", type=int, default=300, help="seconds after which it is said that it never gets quiet")
     parser.add_argument("--patience", type=int, default=3, help="seconds after which somebody asks again at once")

@@ -6,7 +6,6 @@ import sys
 import time
 from typing import Any
 
-from flask import Flask
 from sqlalchemy import text
 
 from app import clock
@@ -22,6 +21,7 @@ from app.demo.storm.post import PostOffice
 from app.extensions import acting_as, transaction
 from app.jobs.table import connections
 from app.rules.actors import SYSTEM
+from app.rules.dates import add_months
 from config import Settings
 
 Summary = dict[str, Any]
@@ -49,11 +49,14 @@ SELECT (SELECT count(*) FROM packets WHERE state IN ('queued', 'in_doubt', 'rece
 class Day:
     """One day of a running demo whose registry is loaded and whose past months are closed."""
 
-    def __init__(self, app: Flask, settings: Settings, *, seed: int, patience_s: int, part_lines: int) -> None:
+    def __init__(
+        self, settings: Settings, *, seed: int, patience_s: int, part_lines: int, fury: float = 1, ahead: int = 1
+    ) -> None:
+        """The lists are those of the month `ahead` of this one: this month's settlements may be late, the next's are not."""
         found = Running.found(settings)
         assert found is not None, "the parts of the demo have answered"
-        self._app, self._seed, self._part_lines = app, seed, part_lines
-        self._month = clock.today().replace(day=1)
+        self._seed, self._part_lines, self._fury = seed, part_lines, fury
+        self._month = add_months(clock.today().replace(day=1), ahead)
         connect = connections(settings)
         with acting_as(SYSTEM), transaction() as session:
             offices = offices_of(session, DEMO_COMMUNE, list(session.scalars(_COMMUNES)))
@@ -86,7 +89,7 @@ class Day:
             offices.make_and_approve(session, self._month)
             online, by_file = (offices.codes(session, online=online) for online in (True, False))
             offices.fates |= fates(online, by_file, self._seed)
-        self._post.storm(self._seed, part_lines=self._part_lines)
+        self._post.storm(self._seed, part_lines=self._part_lines, fury=self._fury)
         with transaction() as session:
             offices.send(session)
         self._say(f"{len(online)} lists for the post office, {len(by_file)} for a bank, into the storm")
@@ -129,6 +132,7 @@ class Day:
         return {
             "well": well,
             "seed": self._seed,
+            "month": f"{self._month:%Y-%m}",
             "lists": len(self._offices.batch_ids),
             **end,
             "drawer_vnd": sum(drawer.values()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from app.agency.sandbox.knobs import STORM
 from app.demo.counterpart import Undelivered
 from app.demo.running import RemoteDesk
 from app.demo.storm.fates import Fate
@@ -27,10 +28,11 @@ class PostOffice:
         self._waiting_since: dict[str, float] = {}
         self._asked: set[str] = set()
 
-    def storm(self, seed: int, *, part_lines: int) -> None:
-        """Every fault now and then, on top of the counter's own settings."""
-        self.desk.turn("/knobs", seed=seed, part_lines=part_lines, **COUNTER)
+    def storm(self, seed: int, *, part_lines: int, fury: float) -> None:
+        """Every fault now and then, `fury` times as often as in the sandbox's own storm."""
         self.desk.turn("/faults/storm")
+        shares = {name: min(1.0, fury * share) for name, share in STORM.items() if not name.endswith("_s")}
+        self.desk.turn("/knobs", seed=seed, part_lines=part_lines, **COUNTER, **shares)
 
     def clear(self) -> None:
         """Faults stop; seed and counter stay."""
