@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -18,6 +19,8 @@ from app.agency.port import OutcomeUnknown
 from app.demo.storm import counting
 from app.demo.storm.day import Day
 from app.demo.storm.fates import Fate, fates
+from app.jobs.running import run
+from app.jobs.table import Job
 from app.services import sending
 from app.services.settlements import locking
 from config import Settings
@@ -126,3 +129,13 @@ def test_the_same_seed_deals_the_same_fates_and_every_fate_is_met() -> None:
     dealt = fates(codes, ["B-1", "B-2"], 3)
     assert dealt == fates(reversed(codes), ["B-2", "B-1"], 3) != fates(codes, ["B-1", "B-2"], 4)
     assert set(dealt.values()) == set(Fate)
+
+
+def test_a_sweep_that_failed_once_is_told(session: Session, database: Flask) -> None:
+    def stumble() -> bool:
+        raise ZeroDivisionError
+
+    run(database, Job("stumbles", 1, stumble), owner="test")
+    assert counting.failed_jobs(session) == ["stumbles: ZeroDivisionError: "]
+    run(database, Job("stumbles", 1, lambda: False), owner="test")
+    assert counting.failed_jobs(session) == ["stumbles: good again"]

@@ -76,6 +76,12 @@ def calls(session: Session, batch_ids: Sequence[int]) -> dict[str, int]:
     return {row.what: row.n for row in session.execute(_CALLS, {"ids": batch_ids})}
 
 
+def failed_jobs(session: Session) -> list[str]:
+    """Sweeps of the scheduler that have ever ended in an error."""
+    failed = text("SELECT name || ': ' || coalesce(error, 'good again') FROM job_runs WHERE failed_at IS NOT NULL")
+    return list(session.scalars(failed))
+
+
 def wrong_books(session: Session) -> list[str]:
     """Checks of the books that find something."""
     return [f"{one.check.name} {one.ids}" for one in checking.check(session)]

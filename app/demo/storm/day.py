@@ -126,11 +126,13 @@ class Day:
             end = counting.standing(session, self._offices.batch_ids, self._month)
             calls = counting.calls(session, self._offices.batch_ids)
             wrong = counting.wrong_books(session)
+            failed = counting.failed_jobs(session)
         differing = counting.differences(drawer, books)
         met = self._post.desk.see("/faults")["met"] | self._banks.met
-        well = quiet_s is not None and not (when_quiet["stray"] or end["stray"] or differing or wrong)
+        alarms = self._post.desk.see("/alarms")["alarms"]
+        trouble = when_quiet["stray"] + end["stray"] + differing + wrong + failed + alarms
         return {
-            "well": well,
+            "well": quiet_s is not None and not trouble,
             "seed": self._seed,
             "month": f"{self._month:%Y-%m}",
             "lists": len(self._offices.batch_ids),
@@ -140,6 +142,8 @@ class Day:
             "lines_handed_out": len(drawer),
             "differences": differing[: counting.SHOWN],
             "check_books": wrong,
+            "failed_jobs": failed,
+            "alarms": alarms,
             "when_quiet": {"after_s": quiet_s, "under_way": self._under_way(), **when_quiet},
             "people_did": self._desks.done,
             "faults_met": met,
