@@ -19,8 +19,7 @@ from app.agency.messages import Notice, PacketHead
 from app.agency.port import AgencyError, Answer, Endpoint, OutgoingPacket, Refused
 from app.extensions import transaction
 from app.models import Agency, AgencyNotice, DeadlineExtension, Packet, Settlement
-from app.services import calls, composing
-from app.services.sending import LEASE_S, Connect, Connection
+from app.services import calls, composing, sending
 
 LONGEST_REASON = 500
 
@@ -47,7 +46,7 @@ def tell(session: Session, extension: DeadlineExtension, decision: str, *, due_o
     return notice
 
 
-def deliver_next(connect: Connect) -> bool:
+def deliver_next(connect: sending.Connect) -> bool:
     """Deliver one notice; False when none is due."""
     with transaction() as session:
         notice = _take(session)
@@ -72,7 +71,7 @@ def _take(session: Session) -> AgencyNotice | None:
             " AND (lease_until IS NULL OR lease_until < clock_timestamp())"
             " ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id"
         ),
-        {"lease": LEASE_S},
+        {"lease": sending.LEASE_S},
     ).scalar()
     return None if key is None else session.get_one(AgencyNotice, key, populate_existing=True)
 
@@ -95,7 +94,7 @@ def _stored(session: Session, notice: AgencyNotice, packet: Packet, endpoint: En
     return OutgoingPacket(packet.code, notice.message_id, notice.body, notice.body_sha256, endpoint)
 
 
-def _deliver(notice_id: int, call_id: int, connection: Connection, outgoing: OutgoingPacket) -> None:
+def _deliver(notice_id: int, call_id: int, connection: sending.Connection, outgoing: OutgoingPacket) -> None:
     said: Answer | AgencyError
     try:
         said = connection.agency.notify(outgoing)
