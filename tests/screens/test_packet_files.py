@@ -71,6 +71,13 @@ def state(desk: Desk) -> str:
     return str(desk.value("SELECT state FROM packets"))
 
 
+@pytest.mark.parametrize("adapter", ["iso20022", "workbook"])
+def test_the_versions_of_a_list_that_travels_as_a_file_are_listed(desk: Desk, tmp_path: Path, adapter: str) -> None:
+    written(desk, tmp_path, adapter)
+    batch_id = desk.value("SELECT id FROM payout_batches")
+    assert CODE in text_of(desk.signed_in(Role.CLERK).get(f"/lists/packets/{batch_id}"))
+
+
 @pytest.mark.parametrize("role", [Role.CLERK, Role.SUPERVISOR, Role.AGENCY_USER])
 def test_the_agencys_acceptance_is_entered_on_the_page(desk: Desk, tmp_path: Path, role: Role) -> None:
     packet_id = written(desk, tmp_path)

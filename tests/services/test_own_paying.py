@@ -14,7 +14,7 @@ from app import clock
 from app.models import Packet
 from app.rules.actors import Actor
 from app.services import by_hand, own_paying, packets, sending, transitions, workbench
-from app.services.batches import approval
+from app.services.batches import approval, making, versions
 from app.services.settlements import arithmetic, entering, locking
 from app.services.settlements.entering import Change
 from tests import factories as make
@@ -45,6 +45,27 @@ def test_the_bytes_kept_are_those_the_approval_hashed(session: Session) -> None:
     kept = session.get_one(Packet, packet.id, options=[undefer(Packet.body)], populate_existing=True)
     assert kept.body is not None
     assert hashlib.sha256(kept.body).hexdigest() == kept.body_sha256 == kept.lines_sha256
+
+
+def test_what_changed_between_two_versions_is_read_from_what_the_cashier_was_given(session: Session) -> None:
+    packet = hand.own_packet(session, people=2)
+    assert versions.between(session, packet.batch_id) == []
+    packets.ask_recall(session, packet.id, by=make.CLERK, because="Thêm một người")
+    gone, raised = office.lines_of(session, packet)
+    approval.unlock(session, packet.batch_id, by=make.SUPERVISOR, because="Thêm một người")
+    session.execute(text("UPDATE entitlements SET coefficient = 2 WHERE id = :id"), {"id": raised.entitlement_id})
+    session.execute(text("UPDATE beneficiaries SET status = 'stopped' WHERE id = :id"), {"id": gone.beneficiary_id})
+    making.remake(session, packet.batch_id, by=make.CLERK)
+    [found] = versions.between(session, packet.batch_id)
+    assert (found.older, found.newer, found.count) == (packet.code, "", 2)
+    assert {(one.name, one.before_vnd, one.now_vnd, one.payee_changed) for one in found.changes} == {
+        ("", 540_000, None, False), ("Trần Văn 2", 540_000, 1_080_000, False),
+    }  # fmt: skip
+    approval.lock(session, packet.batch_id, by=make.SUPERVISOR)
+    packets.queue(session, packet.batch_id, by=make.CLERK)
+    [found] = versions.between(session, packet.batch_id)
+    assert (found.newer, found.count) == ("CT-202611-00004-M-V2", 2)
+    session.commit()
 
 
 def test_nobody_answers_it_from_outside(session: Session) -> None:

@@ -42,7 +42,10 @@ _Sent = dict[str, tuple[str, str, int]]
 
 
 def between(session: Session, batch_id: int) -> list[Versions]:
-    """Each version that left against the next one, and the last one against the list as it is now if that differs."""
+    """Each version that left against the next one, and the last one against the list as it is now if that differs.
+
+    Read are messages of the contract and what the office's own cashier was given; other files only as a whole.
+    """
     packets = session.scalars(
         select(Packet)
         .where(Packet.batch_id == batch_id, Packet.body.is_not(None))
@@ -51,20 +54,27 @@ def between(session: Session, batch_id: int) -> list[Versions]:
     ).all()
     if not packets:
         return []
-    found = [
-        _versions(older.code, newer.code, _read(older), _read(newer))
-        for older, newer in pairwise(packets)
-        if older.lines_sha256 != newer.lines_sha256
-    ]
-    last = packets[-1]
     now = _now(session, batch_id)
-    if now != _read(last):
-        found.append(_versions(last.code, "", _read(last), now))
-    return found
+    sent = [(packet.code, packet.lines_sha256, _read(packet, now)) for packet in packets]
+    sides = [*sent, ("", "", now)]
+    return [
+        _versions(older, newer, before, after)
+        for (older, hashed, before), (newer, hashed_too, after) in pairwise(sides)
+        if hashed != hashed_too and before is not None and after is not None and before != after
+    ]
 
 
-def _read(packet: Packet) -> _Sent:
+def _read(packet: Packet, now: _Sent) -> _Sent | None:
+    """The lines of a packet; of an own list without names, which are taken from the list. None for files of banks."""
     assert packet.body is not None, packet.code
+    if packet.agency.kind == "office":
+        rows = [row.split("|") for row in packet.body.decode().splitlines()]
+        return {
+            reference: (now[reference][0] if reference in now else "", payee_fa, int(total_vnd))
+            for reference, total_vnd, payee_fa in rows
+        }
+    if not packet.body.startswith(b"{"):
+        return None
     lines = read_request(packet.body, now=clock.wall()).lines
     return {line.reference: (line.payee_name, line.payee_fa, line.amount_vnd) for line in lines}
 
