@@ -827,6 +827,9 @@ class PayoutBatch(Scoped, Model):
         Index("ix_payout_batches_area_path_id", "area_path", "id"),
         Index("ix_payout_batches_period_id_area_path", "period_id", "area_path"),
         CheckConstraint("total_vnd = benefit_vnd + arrears_vnd + carried_vnd - withheld_vnd", name="total_is_the_sum"),
+        CheckConstraint(
+            "closed_at IS NULL OR (state = 'settled' AND closed_by IS NOT NULL)", name="closed_when_settled"
+        ),
         {"comment": "Payout batches (danh sách chi trả)"},
     )
     id: Mapped[int] = key()
@@ -860,6 +863,8 @@ class PayoutBatch(Scoped, Model):
     withheld_vnd: Mapped[int] = vnd("Sum of the lines' withheld recovery")
     total_vnd: Mapped[int] = vnd("Sum of the lines' total")
     lines_sha256: Mapped[str | None] = words("SHA-256 of the line set, stored by the lock", nullable=True)
+    closed_by: Mapped[str | None] = words("User name of who closed the list, alone or with its period", nullable=True)
+    closed_at: Mapped[datetime | None] = instant("When closed; empty while its settlement can be reopened")
     group_month: Mapped[date] = mapped_column(
         Date,
         nullable=False,

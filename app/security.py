@@ -110,8 +110,9 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "SearchView": {"can_find": READERS},
     "BatchView": reads(READERS)
     | dict.fromkeys(("can_exclude", "remake", "send", "cancel"), frozenset({CLERK}))
-    | dict.fromkeys(("lock", "unlock"), frozenset({SUPERVISOR}))
-    | dict.fromkeys(("withdraw", "recall"), frozenset({CLERK, SUPERVISOR})),
+    | dict.fromkeys(("lock", "unlock", "open"), frozenset({SUPERVISOR}))
+    | dict.fromkeys(("withdraw", "recall"), frozenset({CLERK, SUPERVISOR}))
+    | {"close": OFFICE},
     "MakeListsView": dict.fromkeys(("can_form", "can_make", "can_list"), frozenset({CLERK})),
     "DeathView": reads(READERS),
     "RecordDeathView": dict.fromkeys(("can_form", "can_stranger", "can_undo", "can_list"), frozenset({CLERK})),

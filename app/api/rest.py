@@ -56,6 +56,7 @@ class PayoutBatchesApi(Resource):
     list_columns = [
         "id", "code", "area.code", "area.full_name", "period_id", "period.month", "kind", "agency.code", "seq", "state",
         "version", "made_by", "made_at", "locked_by", "locked_at", "people_count", "line_count", "total_vnd",
+        "closed_by", "closed_at",
     ]  # fmt: skip
     show_columns = [
         *list_columns, "return_reason", "benefit_vnd", "arrears_vnd", "carried_vnd", "withheld_vnd", "lines_sha256",

@@ -18,6 +18,7 @@ from app.rules.states_of_relocations import RELOCATION as RELOCATION
 from app.rules.states_of_suspensions import SUSPENSION as SUSPENSION
 
 _CLERK, _ACCOUNTANT, _SUPERVISOR = Role.CLERK, Role.ACCOUNTANT, Role.SUPERVISOR
+_CLOSING = frozenset({_CLERK, _ACCOUNTANT, _SUPERVISOR})
 _AGENCY = frozenset({Role.AGENCY})
 _SYSTEM = frozenset({Role.SYSTEM})
 
@@ -30,7 +31,7 @@ BATCH = Machine(
         "draft": N_("Đang lập"),
         "locked": N_("Đã duyệt"),
         "sent": N_("Đã gửi"),
-        "accepted": N_("Bưu điện đã nhận"),
+        "accepted": N_("Đã tiếp nhận"),
         "returned": N_("Bị trả lại"),
         "settled": N_("Đã quyết toán"),
         "cancelled": N_("Đã hủy"),
@@ -120,6 +121,23 @@ BATCH = Machine(
             "accepted",
             frozenset({_SUPERVISOR}),
             N_("Quyết toán của danh sách được mở lại; kết quả các dòng chờ chốt lại."),
+            reason_required=True,
+        ),
+        Move(
+            "close",
+            N_("Chốt danh sách"),
+            _set("settled"),
+            "settled",
+            _CLOSING,
+            N_("Quyết toán của danh sách không mở lại được nữa; danh sách cuối cùng chốt luôn cả kỳ."),
+        ),
+        Move(
+            "open",
+            N_("Mở lại danh sách đã chốt"),
+            _set("settled"),
+            "settled",
+            frozenset({_SUPERVISOR}),
+            N_("Kỳ đã chốt được mở lại cùng; chỉ khi kỳ sau chưa có danh sách được duyệt."),
             reason_required=True,
         ),
     ),
@@ -295,8 +313,8 @@ PERIOD = Machine(
             N_("Chốt kỳ"),
             _set("open"),
             "closed",
-            frozenset({_CLERK, _ACCOUNTANT, _SUPERVISOR}),
-            N_("Mọi danh sách của kỳ đã quyết toán hoặc đã hủy."),
+            _CLOSING,
+            N_("Mọi danh sách của kỳ đã quyết toán hoặc đã hủy; các danh sách được chốt cùng."),
         ),
         Move(
             "reopen",

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Stale
 from app.models import Agency, AgencyContract, Packet, PayoutBatch
-from app.rules import dates
+from app.rules import dates, own_lists
 from app.rules.actors import Actor, Role
 from app.rules.states import BATCH, MACHINES
 from app.services import packets
@@ -176,7 +176,31 @@ def _cancel(at: Standing) -> Offer | None:
     return Offer("cancel", _label("cancel"), sentence, "danger", reason_required=True)
 
 
-_OFFERS: tuple[Callable[[Standing], Offer | None], ...] = (_lock, _send, _unlock, _remake, _withdraw, _recall, _cancel)
+def _close(at: Standing) -> Offer | None:
+    if not at.may("close") or at.batch.closed_at is not None:
+        return None
+    sentence = _(
+        "Chốt danh sách %(figures)s: quyết toán không mở lại được nữa, trừ khi lãnh đạo mở lại danh sách. Danh sách cuối"
+        " cùng của kỳ được chốt thì kỳ cũng chốt.",
+        figures=at.figures,
+    )
+    return Offer("close", _label("close"), sentence)
+
+
+def _open(at: Standing) -> Offer | None:
+    if not at.may("open") or at.batch.closed_at is None:
+        return None
+    sentence = _(
+        "Mở lại danh sách đã chốt, %(figures)s. Kỳ đã chốt được mở lại cùng. Chỉ được khi kỳ sau chưa có danh sách được"
+        " duyệt.",
+        figures=at.figures,
+    )
+    return Offer("open", _label("open"), sentence, reason_required=True)
+
+
+_OFFERS: tuple[Callable[[Standing], Offer | None], ...] = (
+    _lock, _send, _unlock, _remake, _withdraw, _recall, _cancel, _close, _open,
+)  # fmt: skip
 
 
 def _label(move: str) -> str:
@@ -223,8 +247,10 @@ def demand_unmoved(session: Session, batch: PayoutBatch, seen: str) -> None:
     raise ListMoved(what=what, figures=figures(batch.people_count, batch.total_vnd))
 
 
-def move_words(machine: str, move: str) -> str:
-    """A recorded move in words."""
+def move_words(machine: str, move: str, *, own: bool = False) -> str:
+    """A recorded move in words; `own` of a list that the office pays itself."""
+    if own and (machine, move) in own_lists.MOVES:
+        return str(gettext(own_lists.MOVES[machine, move]))
     if move == "create":
         created = {"batch": _("Lập danh sách"), "packet": _("Xếp hàng gửi"), "settlement": _("Mở quyết toán")}
         return str(created.get(machine) or _("Tạo"))

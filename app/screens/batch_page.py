@@ -139,7 +139,9 @@ def of(session: Session, item: PayoutBatch, actor: Any, *, tab: str = "show") ->
         counts=counts,
         offers=batch_moves.offers(standing),
         stamp=batch_moves.stamp(session, item),
-        who=persons.named(session, [item.made_by, item.locked_by, packet.queued_by if packet else None]),
+        who=persons.named(
+            session, [item.made_by, item.locked_by, item.closed_by, packet.queued_by if packet else None]
+        ),
         tab=tab,
         standing=standing,
     )

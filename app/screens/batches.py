@@ -25,7 +25,7 @@ from app.screens.actions import action, reason
 from app.screens.base import ReadOnlyView, SafeInterface
 from app.screens.filters import SafeFilter
 from app.screens.registry import METHOD_WORDS
-from app.services import access, packets, papers
+from app.services import access, packets, papers, periods
 from app.services.batches import approval, browsing, checks, comparing, lines, making, versions
 from app.services.batches.browsing import Wanted
 from app.web.frame import current_month, way_back
@@ -62,6 +62,7 @@ class BatchView(ReadOnlyView):
     page_size = 100
     choice_columns = {"kind": batch_page.KIND_WORDS}
     machine_columns = {"state": "batch"}
+    formatters_columns = {"agency": lambda agency: agency or _("Tự chi trả")}
 
     def _get_list_widget(self, filters: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The list obeys the month."""
@@ -315,6 +316,25 @@ class BatchView(ReadOnlyView):
             chosen,
             lambda session, item: approval.cancel(session, item.id, by=current_actor(), because=why),
             _l("Đã hủy danh sách %(code)s."),
+        )
+
+    @action("close", _l("Chốt danh sách"), "")
+    def close(self, chosen: PayoutBatch) -> ResponseReturnValue:
+        """Chốt one settled list."""
+        return _done(
+            chosen,
+            lambda session, item: periods.close_list(session, item.id, by=current_actor()),
+            _l("Đã chốt danh sách %(code)s: %(figures)s."),
+        )
+
+    @action("open", _l("Mở lại danh sách đã chốt"), "", reason_required=True)
+    def open(self, chosen: PayoutBatch) -> ResponseReturnValue:
+        """Open a closed list again, with a reason."""
+        why = reason()
+        return _done(
+            chosen,
+            lambda session, item: periods.open_list(session, item.id, by=current_actor(), because=why),
+            _l("Đã mở lại danh sách %(code)s; kỳ của danh sách đang mở."),
         )
 
 

@@ -34,7 +34,7 @@ class PacketView(PacketDoubts, PacketFiles, ReadOnlyView):
     show_title = _l("Gói tin")
     list_template = "chitra/packets/list.html"
     list_lead = _l("Mỗi lần gửi một danh sách tới đơn vị chi trả là một gói tin, có phiên bản.")
-    empty_text = _l("Chưa có gói tin nào. Gói tin được tạo khi bấm Gửi bưu điện ở trang danh sách.")
+    empty_text = _l("Chưa có gói tin nào. Gói tin được tạo khi danh sách được gửi đi.")
     label_columns = {
         "batch.area": _l("Địa bàn"), "batch.period.month": _l("Kỳ"), "version": _l("Phiên bản"),
         "queued_at": _l("Gửi lúc"), "answered_at": _l("Trả lời lúc"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -9,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_appbuilder import expose, has_access
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import Stale
@@ -26,6 +27,8 @@ from app.services import periods
 from app.services.batches import browsing
 from app.web.frame import current_month
 from app.web.words import thousands, vnd
+
+MOST_HISTORY = 200
 
 
 class PeriodMoved(Stale):
@@ -72,11 +75,7 @@ class AreaPeriodView(ReadOnlyView):
         """One month of one area: what is still open, who closed and reopened it."""
         item, session = self._find(pk), db.session()
         lists = _lists(session, item)
-        history = session.scalars(
-            select(StateChange)
-            .where(StateChange.machine == "period", StateChange.entity_id == item.id)
-            .order_by(StateChange.id.desc())
-        ).all()
+        history = _history(session, item, [batch.id for batch, _settlement in lists])
         answer: str = self.render_template(
             "chitra/periods/show.html",
             title=self.show_title,
@@ -84,11 +83,15 @@ class AreaPeriodView(ReadOnlyView):
             lists=lists,
             kinds=KIND_WORDS,
             history=history,
-            names=persons.named(session, [change.actor for change in history]),
+            codes={batch.id: batch.code for batch, _settlement in lists},
+            names=persons.named(
+                session, [*(change.actor for change in history), *(batch.closed_by for batch, _settlement in lists)]
+            ),
             move_words=batch_moves.move_words,
             seen=_stamp(session, item),
             together=[one.month for one in periods.together(session, item.id) if one.id != item.id],
             offer=_offer(item, lists) if self.may(f"can_{_move(item)}") else "",
+            nothing_to_pay=item.state == "open" and all(batch.state == "cancelled" for batch, _settlement in lists),
             unfinished=[batch for batch, _settlement in lists if batch.state not in ("settled", "cancelled")],
             **self._trail(item),
         )
@@ -140,6 +143,19 @@ class AreaPeriodView(ReadOnlyView):
         return redirect(url_for("AreaPeriodView.show", pk=pk), 303)
 
 
+def _history(session: Session, item: AreaPeriod, batch_ids: Sequence[int]) -> Sequence[StateChange]:
+    """Closings and openings of the period and of its lists one by one, the newest first."""
+    of_lists = (
+        (StateChange.machine == "batch")
+        & StateChange.entity_id.in_(batch_ids)
+        & StateChange.move.in_(("close", "open"))
+    )
+    of_period = (StateChange.machine == "period") & (StateChange.entity_id == item.id)
+    return session.scalars(
+        select(StateChange).where(or_(of_period, of_lists)).order_by(StateChange.id.desc()).limit(MOST_HISTORY)
+    ).all()
+
+
 def _open_count(session: Session) -> int:
     """Areas whose month is still open."""
     statement = select(func.count(AreaPeriod.id)).join(Period, Period.id == AreaPeriod.period_id)
@@ -170,8 +186,16 @@ def _offer(item: AreaPeriod, lists: list[tuple[PayoutBatch, Settlement | None]])
         return ""
     if item.state == "closed":
         return str(_("Mở lại kỳ %(month)s. Chỉ được khi kỳ sau chưa có danh sách được duyệt.", month=item.period))
-    if not settled or any(batch.state not in ("settled", "cancelled") for batch, _settlement in lists):
+    if any(batch.state not in ("settled", "cancelled") for batch, _settlement in lists):
         return ""
+    if not settled:
+        return str(
+            _(
+                "Mọi danh sách của kỳ %(month)s đã hủy: không có gì để trả. Chốt kỳ để lập được danh sách kỳ sau; tiền của"
+                " kỳ này không tự chuyển sang kỳ sau.",
+                month=item.period,
+            )
+        )
     paid = sum(settlement.paid_vnd for _batch, settlement in settled if settlement is not None)
     unpaid = sum(settlement.unpaid_count for _batch, settlement in settled if settlement is not None)
     return str(

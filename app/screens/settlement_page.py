@@ -44,7 +44,7 @@ TAB_WORDS: dict[str, Any] = {
 EMPTY_WORDS: dict[str, Any] = {
     "unpaid": _l("Không có ai chưa được chi trả."),
     "recover": _l("Không có khoản nào phải truy thu."),
-    "differing": _l("Kết quả bưu điện báo không lệch so với gói tin đã gửi."),
+    "differing": _l("Kết quả báo về không lệch so với gói tin đã gửi."),
     "pending": _l("Mọi dòng đều đã có kết quả."),
     "paid": _l("Chưa có ai được báo là đã trả."),
     "all": _l("Gói tin này không có dòng nào."),

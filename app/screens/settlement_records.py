@@ -29,11 +29,11 @@ class SettlementRecordView(ReadOnlyView):
     route_base = "/settlement-records"
     list_title = _l("Bản ghi quyết toán")
     show_title = _l("Bản ghi quyết toán")
-    list_lead = _l("Kết quả của từng dòng, tổng hợp từ mọi tin bưu điện đã gửi.")
-    empty_text = _l("Chưa có bản ghi nào: bưu điện chưa gửi quyết toán.")
+    list_lead = _l("Kết quả của từng dòng, tổng hợp từ mọi tin của đơn vị chi trả và kết quả nhập tay.")
+    empty_text = _l("Chưa có bản ghi nào: chưa có kết quả chi trả.")
     label_columns = {
         "reference": _l("Mã dòng"), "settlement": _l("Quyết toán"), "line": _l("Dòng chi trả"),
-        "line.full_name": _l("Họ tên"), "outcome": _l("Bưu điện báo"), "amount_vnd": _l("Số tiền báo"),
+        "line.full_name": _l("Họ tên"), "outcome": _l("Kết quả báo"), "amount_vnd": _l("Số tiền báo"),
         "reason_code": _l("Lý do"), "finding": _l("Đối chiếu"), "decided_outcome": _l("Quyết định"),
         "decided_reason": _l("Lý do quyết định"), "decided_by": _l("Người quyết định"),
         "decided_at": _l("Quyết định lúc"), "line.total_vnd": _l("Số tiền đã gửi"), "area_path": _l("Địa bàn"),

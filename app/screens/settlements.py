@@ -82,7 +82,7 @@ class SettlementView(ReadOnlyView):
     list_title = _l("Quyết toán đơn vị chi trả")
     show_title = _l("Quyết toán")
     list_template = "chitra/settlements/list.html"
-    empty_text = _l("Kỳ này chưa có quyết toán nào. Quyết toán được mở khi bưu điện tiếp nhận gói tin.")
+    empty_text = _l("Kỳ này chưa có quyết toán nào. Quyết toán được mở khi gói tin được tiếp nhận.")
     label_columns = {
         "packet": _l("Gói tin"), "batch.area": _l("Địa bàn, đơn vị chi trả"), "due_on": _l("Hạn"),
         "sent": _l("Đã gửi"), "paid": _l("Đã trả"), "unpaid": _l("Chưa trả"), "recover": _l("Cần truy thu"),

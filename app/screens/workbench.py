@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app.errors import NotFound
 from app.extensions import current_actor, db, transaction
 from app.models import Area, Packet, Settlement
-from app.rules import dates
+from app.rules import dates, own_lists
 from app.rules.actors import Role
 from app.screens import persons
 from app.screens.batch_page import KIND_WORDS, LATER_S, SOON_S
@@ -267,20 +267,20 @@ def _task(step: Step, row: AreaMonth, names: Any, changes: month_facts.Changes, 
     done_by = ", ".join(names.get(who, who) for who in step.done_by)
     here = mine is not None and step.action is mine
     return {
-        "title": gettext(step.kind.label),
+        "title": gettext((own_lists.STEPS.get(step.kind.name) if row.own else None) or step.kind.label),
         "hint": _hint(step, row, changes),
         "tag": step_tag(step),
         "people": step.people or None,
         "vnd": step.amount_vnd or None,
         "due": step.due if step.state not in (StepState.DONE, StepState.WAITING) else None,
-        "who": done_by if done_by else ", ".join(_roles(step)),
+        "who": done_by if done_by else ", ".join(_roles(step, own=row.own)),
         "mine": here,
         "action": step.action,
     }
 
 
-def _roles(step: Step) -> list[str]:
-    words = ROLE_NAMES | WHO_WORDS
+def _roles(step: Step, *, own: bool) -> list[str]:
+    words = ROLE_NAMES | ({Role.AGENCY: own_lists.CASHIER} if own else WHO_WORDS)
     return [gettext(str(words[role])) for role in words if role in step.kind.who]
 
 

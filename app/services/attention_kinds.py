@@ -20,7 +20,7 @@ class Kind:
 KINDS: tuple[Kind, ...] = (
     Kind(
         "returned",
-        N_("Danh sách bị bưu điện trả lại"),
+        N_("Danh sách bị trả lại"),
         N_("Xem lý do, mở lại danh sách, sửa rồi gửi phiên bản mới."),
         "BatchView.show",
     ),
@@ -57,7 +57,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "overdue",
         N_("Quyết toán quá hạn chưa nhận đủ"),
-        N_("Gọi bưu điện; nếu bưu điện cần thêm thời gian thì ghi đề nghị gia hạn."),
+        N_("Hỏi đơn vị chi trả, hoặc nhập kết quả nếu nhập tay; nếu cần thêm thời gian thì ghi đề nghị gia hạn."),
         "SettlementView.show",
     ),
     Kind(
@@ -75,7 +75,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "untied",
         N_("Quyết toán có tổng số không khớp"),
-        N_("Đối chiếu với bưu điện; quyết toán chưa khớp không chốt được."),
+        N_("Đối chiếu với đơn vị chi trả; quyết toán chưa khớp không chốt được."),
         "SettlementView.show",
     ),
     Kind(

@@ -42,6 +42,7 @@ class AreaFacts:
     period_state: str | None
     open_before: date | None
     group_month: date
+    pays_itself: bool
 
     @property
     def expected_kinds(self) -> list[str]:
@@ -83,6 +84,8 @@ class ListFacts:
     extensions_asked: int
     undecided: int
     by_hand: bool
+    closed: bool
+    own: bool
 
 
 _RUNNING = """
@@ -106,7 +109,8 @@ WITH communes AS (
            {_NEAREST.format(name="list_cutoff_day")} AS list_cutoff_day,
            {_NEAREST.format(name="settlement_cutoff_day")} AS settlement_cutoff_day,
            {_NEAREST.format(name="shift_to_working_day")} AS shift_to_working_day,
-           {_NEAREST.format(name="payment_day_to")} AS payment_day_to
+           {_NEAREST.format(name="payment_day_to")} AS payment_day_to,
+           {_NEAREST.format(name="through_agency")} AS through_agency
       FROM communes c
       LEFT JOIN payment_settings s ON starts_with(c.path, s.area_path) AND s.valid_from <= :month
      GROUP BY c.path
@@ -115,13 +119,15 @@ WITH communes AS (
            min(list_cutoff_day) AS list_cutoff_day, min(settlement_cutoff_day) AS settlement_cutoff_day,
            bool_and(shift_to_working_day) AS shift_to_working_day, min(payment_day_to) AS payment_day_to,
            bool_or({_RUNNING.format(kind="monthly")}) AS has_monthly,
-           bool_or({_RUNNING.format(kind="social_pension")}) AS has_pension
+           bool_or({_RUNNING.format(kind="social_pension")}) AS has_pension,
+           NOT bool_or(coalesce(through_agency, true)) AS pays_itself
       FROM nearest c GROUP BY 1
 )
 SELECT a.id, a.code, a.path, a.full_name, p.list_cutoff_day, p.settlement_cutoff_day, p.shift_to_working_day,
        p.payment_day_to, p.has_monthly, p.has_pension, t.id AS area_period_id, t.state AS period_state,
        (SELECT min(q.month) FROM area_periods o JOIN periods q ON q.id = o.period_id
-         WHERE o.area_id = a.id AND o.state = 'open' AND q.month < g.month) AS open_before, g.month AS group_month
+         WHERE o.area_id = a.id AND o.state = 'open' AND q.month < g.month) AS open_before, g.month AS group_month,
+       p.pays_itself
   FROM paying p
   JOIN areas a ON a.path = p.paying_path
   CROSS JOIN LATERAL {settings.GROUP_MONTH.format(path="a.path", month="CAST(:month AS date)")} g(month)
@@ -138,7 +144,8 @@ SELECT b.id, b.area_id, b.code, b.kind, b.state, b.version, b.people_count, b.to
                 false) AS recalled,
        s.id AS settlement_id, CASE WHEN s.state = 'waiting' AND h.decided = s.sent_count THEN 'received' ELSE s.state END
            AS settlement_state, coalesce(c.adapter <> 'g2p', true) AS by_hand, s.due_on, s.locked_by AS settled_by,
-       x.extended_days, x.extensions_asked, u.undecided
+       x.extended_days, x.extensions_asked, u.undecided, b.closed_at IS NOT NULL AS closed,
+       b.agency_id IS NULL AS own
   FROM payout_batches b
   LEFT JOIN LATERAL (SELECT * FROM packets WHERE batch_id = b.id ORDER BY version DESC LIMIT 1) k ON true
   LEFT JOIN settlements s ON s.packet_id = k.id AND s.state <> 'void'

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from app import clock
-from app.rules import deadlines
+from app.rules import deadlines, own_lists
 from app.rules.actors import Actor, Role
 from app.rules.states import BATCH, EXTENSION, N_, PERIOD
 from app.services.month_facts import AreaFacts, Deadlines, ListFacts
@@ -139,11 +139,13 @@ class Judged:
         if index == MAKE:
             return bool(done) or (bool(self.missing) and self.area.open_before is None)
         if index == CLOSE:
-            return bool(here) and len(here) == len(self.lists)
+            return bool(self.lists) and len(here) + len(done) == len(self.lists)
         return bool(here or done)
 
     def _passed(self, one: ListFacts) -> int:
         """The last step the list is through."""
+        if one.closed:
+            return CLOSE
         if one.state == "sent":
             return SEND if one.packet_state in ("received", "accepted") else LOCK
         if one.state == "accepted":
@@ -195,7 +197,8 @@ class Judged:
         """Send what is approved and waits."""
         ready = [one for one in here if one.state == "locked"]
         if ready and self.by.has(*STEPS[SEND].who):
-            return self._open("send", N_("Gửi bưu điện"), ready)
+            label = own_lists.MOVES["batch", "send"] if all(one.own for one in ready) else N_("Gửi bưu điện")
+            return self._open("send", label, ready)
         return None
 
     def receive(self, here: list[ListFacts]) -> Action | None:

@@ -1,4 +1,4 @@
-"""Periods: the month, and its state in each paying area (chốt kỳ chi trả)."""
+"""Periods: the month, its state in each paying area, and closing it as a whole or list by list (chốt kỳ chi trả)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from app import clock
 from app.errors import NotFound, RuleBroken
-from app.models import AreaPeriod, Period
+from app.models import AreaPeriod, PayoutBatch, Period
 from app.rules.actors import Actor, bounds_of
 from app.services import transitions
+from app.services.settlements import together as settled_together
 
 
 class ListsUnfinished(RuleBroken):
@@ -23,8 +25,12 @@ class NextPeriodStarted(RuleBroken):
     """Không thể mở lại kỳ: kỳ sau đã có danh sách được duyệt (%(codes)s)."""
 
 
-class NothingToClose(RuleBroken):
-    """Chưa thể chốt kỳ: kỳ này chưa có danh sách nào được quyết toán."""
+class ListClosed(RuleBroken):
+    """Danh sách %(code)s đã được chốt."""
+
+
+class ListOpen(RuleBroken):
+    """Danh sách %(code)s chưa được chốt nên không có gì để mở lại."""
 
 
 def ensure(session: Session, month: date) -> Period:
@@ -66,49 +72,101 @@ def together(session: Session, area_period_id: int) -> list[Any]:
 
 
 def close(session: Session, area_period_id: int, *, by: Actor) -> AreaPeriod:
-    """Chốt kỳ: every list of the area and period is settled or cancelled, at least one is settled.
+    """Chốt kỳ: every list of the area and period is settled or cancelled; those that are still open are closed with it.
 
-    Months settled at once are closed together. Raises ListsUnfinished, NothingToClose.
+    A period whose lists are all cancelled closes too: nothing is paid in it. Months settled at once are closed together.
+    Raises ListsUnfinished.
     """
     here = _lock(session, area_period_id)
-    ids = [row.id for row in together(session, here.id) if row.state == "open" or row.id == here.id]
-    rows = _lists(session, ids)
-    unfinished = [code for code, state in rows if state not in ("settled", "cancelled")]
+    rows = _unmade(session, here)
+    lists = _lists(session, [row.id for row in rows])
+    unfinished = [one.code for one in lists if one.state not in ("settled", "cancelled")]
     if unfinished:
         raise ListsUnfinished(count=len(unfinished), codes=", ".join(unfinished[:5]))
-    if not any(state == "settled" for _code, state in rows):
-        raise NothingToClose
-    transitions.move_all(session, "period", ids, "close", by=by)
+    _close_lists(session, [one.id for one in lists if one.state == "settled" and one.closed_at is None], by)
+    transitions.move_all(
+        session, "period", [row.id for row in rows if row.state == "open" or row.id == here.id], "close", by=by
+    )
     return here
 
 
 def close_all(session: Session, path: str, month: date, *, by: Actor) -> tuple[int, list[str]]:
-    """Chốt the whole period: every paying area in `path` and below where it can be; how many, and which cannot be yet."""
+    """Chốt the whole period: every paying area in `path` and below where it can be; how many, and which cannot be yet.
+
+    An area whose lists are all cancelled is left to itself: perhaps it means to make them again.
+    """
     low, high = bounds_of(path)
     rows = session.execute(
         text(
-            "SELECT a.id, x.full_name FROM area_periods a JOIN areas x ON x.id = a.area_id JOIN periods p"
-            "  ON p.id = a.period_id AND p.month = :month WHERE a.state = 'open' AND a.area_path >= :low"
-            "   AND a.area_path < :high ORDER BY x.name_fold, a.id"
+            "SELECT a.id, x.full_name, EXISTS (SELECT 1 FROM payout_batches b WHERE b.area_id = a.area_id"
+            "   AND b.period_id = a.period_id AND b.state <> 'cancelled') AS pays"
+            "  FROM area_periods a JOIN areas x ON x.id = a.area_id"
+            "  JOIN periods p ON p.id = a.period_id AND p.month = :month"
+            " WHERE a.state = 'open' AND a.area_path >= :low AND a.area_path < :high ORDER BY x.name_fold, a.id"
         ),
         {"low": low, "high": high, "month": month},
     ).all()
     waiting = []
     for row in rows:
         try:
-            close(session, row.id, by=by)
-        except (ListsUnfinished, NothingToClose):
+            if row.pays:
+                close(session, row.id, by=by)
+            else:
+                waiting.append(row.full_name)
+        except ListsUnfinished:
             waiting.append(row.full_name)
     return len(rows) - len(waiting), waiting
 
 
 def reopen(session: Session, area_period_id: int, *, by: Actor, because: str) -> AreaPeriod:
-    """Open a closed period again, with those settled at once with it; refused once a later list is approved.
+    """Open a closed period again with its lists, and those settled at once with it; refused once a later list is approved.
 
     A later draft stays, and cannot be approved until this period is closed again. Raises NextPeriodStarted.
     """
     here = _lock(session, area_period_id)
     rows = together(session, here.id)
+    _reopen(session, here, rows, [row.id for row in rows if row.state == "closed" or row.id == here.id], by, because)
+    closed = [one.id for one in _lists(session, [row.id for row in rows]) if one.closed_at is not None]
+    _open_lists(session, closed, by, because)
+    return here
+
+
+def close_list(session: Session, batch_id: int, *, by: Actor) -> AreaPeriod:
+    """Chốt one settled list, with the months settled at once with it; the period closes with its last list.
+
+    Raises NotFound, ListClosed, and what `transitions.move` raises. Returns the period as it is then.
+    """
+    here = _period_of(session, batch_id)
+    rows = _unmade(session, here)
+    lists = _lists(session, [row.id for row in rows])
+    chosen = next(one for one in lists if one.id == batch_id)
+    if chosen.closed_at is not None:
+        raise ListClosed(code=chosen.code)
+    own = _settled_with(session, batch_id)
+    _close_lists(session, own, by)
+    if all(one.closed_at is not None or one.state == "cancelled" or one.id in own for one in lists):
+        transitions.move_all(session, "period", [row.id for row in rows if row.state == "open"], "close", by=by)
+    return here
+
+
+def open_list(session: Session, batch_id: int, *, by: Actor, because: str) -> AreaPeriod:
+    """Open a closed list again, with the months settled at once with it; a closed period is opened for it.
+
+    Raises NotFound, ListOpen, NextPeriodStarted, and what `transitions.move` raises.
+    """
+    here = _period_of(session, batch_id)
+    rows = together(session, here.id)
+    chosen = next(one for one in _lists(session, [row.id for row in rows]) if one.id == batch_id)
+    if chosen.closed_at is None:
+        raise ListOpen(code=chosen.code)
+    closed = [row.id for row in rows if row.state == "closed"]
+    if closed:
+        _reopen(session, here, rows, closed, by, because)
+    _open_lists(session, _settled_with(session, batch_id), by, because)
+    return here
+
+
+def _reopen(session: Session, here: AreaPeriod, rows: list[Any], ids: list[int], by: Actor, because: str) -> None:
     later = session.execute(
         text(
             "SELECT b.code, b.state FROM payout_batches b JOIN periods p ON p.id = b.period_id WHERE b.area_id = :area"
@@ -119,9 +177,7 @@ def reopen(session: Session, area_period_id: int, *, by: Actor, because: str) ->
     codes = [row.code for row in later if row.state != "draft"]
     if codes:
         raise NextPeriodStarted(codes=", ".join(codes[:5]))
-    ids = [row.id for row in rows if row.state == "closed" or row.id == here.id]
     transitions.move_all(session, "period", ids, "reopen", by=by, because=because)
-    return here
 
 
 def _lock(session: Session, area_period_id: int) -> AreaPeriod:
@@ -131,12 +187,68 @@ def _lock(session: Session, area_period_id: int) -> AreaPeriod:
     return found
 
 
-def _lists(session: Session, area_period_ids: list[int]) -> list[tuple[str, str]]:
+def _unmade(session: Session, here: AreaPeriod) -> list[Any]:
+    """The months of `together`, once no list of theirs is being made by somebody else (`batches.making` holds the lock)."""
+    rows = together(session, here.id)
+    session.execute(
+        text(
+            "SELECT pg_advisory_xact_lock(hashtext('make_lists'), period_id) FROM ("
+            " SELECT period_id FROM area_periods WHERE id = ANY(:ids) ORDER BY period_id) x"
+        ),
+        {"ids": [row.id for row in rows]},
+    )
+    return rows
+
+
+def _period_of(session: Session, batch_id: int) -> AreaPeriod:
+    found = session.scalars(
+        select(AreaPeriod.id)
+        .join(
+            PayoutBatch, (PayoutBatch.area_id == AreaPeriod.area_id) & (PayoutBatch.period_id == AreaPeriod.period_id)
+        )
+        .where(PayoutBatch.id == batch_id)
+    ).one_or_none()
+    if found is None:
+        raise NotFound
+    return _lock(session, found)
+
+
+def _lists(session: Session, area_period_ids: list[int]) -> list[Any]:
+    """(id, code, state, closed_at) of every list of these periods."""
     rows = session.execute(
         text(
-            "SELECT b.code, b.state FROM area_periods a JOIN payout_batches b ON b.area_id = a.area_id"
+            "SELECT b.id, b.code, b.state, b.closed_at FROM area_periods a JOIN payout_batches b ON b.area_id = a.area_id"
             " AND b.period_id = a.period_id WHERE a.id = ANY(:ids) ORDER BY b.code"
         ),
         {"ids": area_period_ids},
     )
-    return [(row.code, row.state) for row in rows]
+    return list(rows)
+
+
+def _settled_with(session: Session, batch_id: int) -> list[int]:
+    """The list and those of other months whose settlements are locked and reopened with its own."""
+    rows = session.execute(
+        text("SELECT id FROM settlements WHERE batch_id = :id AND state = 'locked'"), {"id": batch_id}
+    ).scalars()
+    with_them = {key for one in rows for key in settled_together.all_of(session, one)}
+    found = session.execute(text("SELECT batch_id FROM settlements WHERE id = ANY(:ids)"), {"ids": list(with_them)})
+    return sorted({batch_id, *found.scalars()})
+
+
+def _close_lists(session: Session, ids: list[int], by: Actor) -> None:
+    if ids:
+        transitions.move_all(session, "batch", ids, "close", by=by)
+        _mark(session, ids, {"by": by.username, "now": clock.now()})
+
+
+def _open_lists(session: Session, ids: list[int], by: Actor, because: str) -> None:
+    if ids:
+        transitions.move_all(session, "batch", ids, "open", by=by, because=because)
+        _mark(session, ids, {"by": None, "now": None})
+
+
+def _mark(session: Session, ids: list[int], facts: dict[str, Any]) -> None:
+    session.execute(
+        text("UPDATE payout_batches SET closed_by = :by, closed_at = :now WHERE id = ANY(:ids)"), facts | {"ids": ids}
+    )
+    session.expire_all()

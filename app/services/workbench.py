@@ -37,6 +37,11 @@ class AreaMonth:
         return not self.lists and not self.missing_kinds and not self.area.closed
 
     @property
+    def own(self) -> bool:
+        """Nothing of the month goes through an agency: its lists say so, or the settings before there are any."""
+        return all(one.own for one in self.lists) if self.lists else self.area.pays_itself
+
+    @property
     def current(self) -> Step | None:
         """The first step that is not done, None when the month is."""
         return next((step for step in self.steps if step.state != StepState.DONE), None)

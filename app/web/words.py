@@ -13,7 +13,7 @@ from flask_wtf import i18n
 from markupsafe import Markup
 
 from app import clock
-from app.rules import dates, money
+from app.rules import dates, money, own_lists
 from app.rules.states import LINE_RESULTS, MACHINES
 
 if TYPE_CHECKING:
@@ -92,12 +92,16 @@ def state_words(machine: str) -> Mapping[str, str]:
     return LINE_RESULTS if machine == "line" else MACHINES[machine].states
 
 
-def state_tag(state: str | None, machine: str) -> Markup | str:
-    """The badge of a state of `machine` (batch, packet, settlement, extension, period; line for a line's result)."""
+def state_tag(state: str | None, machine: str, own: bool = False) -> Markup | str:
+    """The badge of a state of `machine` (batch, packet, settlement, extension, period; line for a line's result).
+
+    `own`: of a list that the office pays itself.
+    """
     if state is None:
         return NOTHING
     tones = LINE_TONES if machine == "line" else MACHINES[machine].tone
-    return tag(gettext(state_words(machine)[state]), tones.get(state, "plain"))
+    words = (own_lists.STATES.get((machine, state)) if own else None) or state_words(machine)[state]
+    return tag(gettext(words), tones.get(state, "plain"))
 
 
 def many(count: int, cap: int) -> str:

@@ -105,7 +105,7 @@ def test_a_month_from_the_list_to_the_next_months_carry_over(demo: Demo, browser
     expect(clerk.get_by_text("Bưu điện đang so khớp gói tin")).to_be_visible(timeout=LONG_MS)
     packet_page(post, demo, f"{code}-V2")
     post.get_by_role("button", name="Tiếp nhận").click()
-    wait_for_state(clerk, "Bưu điện đã nhận")
+    wait_for_state(clerk, "Đã tiếp nhận")
 
     # the accountant enters a request for more days; the supervisor grants it
     clerk.goto(list_url)

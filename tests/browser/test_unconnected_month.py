@@ -56,12 +56,12 @@ def test_a_month_without_a_connection_ends_in_the_next_months_carry_over(demo: D
     clerk.get_by_role("link", name="Cập nhật chi trả nâng cao").click()
     with clerk.expect_download() as template:
         clerk.get_by_role("link", name="Tải tệp mẫu").click()
-    wrong = filled(template.value, [unpaid, "", "Vắng mặt"], ["DT99999999", "", ""])
+    wrong = filled(template.value, [unpaid, *[""] * 4, "Vắng mặt"], ["DT99999999", "", ""])
     send(clerk, "sai.xlsx", wrong)
     expect(clerk.get_by_text("Mã này không có trong danh sách của quyết toán.")).to_be_visible()
     assert clerk.locator("[data-opens='apply']").count() == 0
     clerk.go_back()
-    send(clerk, "chua-tra.xlsx", filled(template.value, [unpaid, "", "Vắng mặt"], [also, "", ""]))
+    send(clerk, "chua-tra.xlsx", filled(template.value, [unpaid, *[""] * 4, "Vắng mặt"], [also, "", ""]))
     do(clerk, "apply")
     clerk.goto(f"{settlement_url}?tab=paid&q={stopped}")
     clerk.locator("[data-opens^='decide-']").first.click()

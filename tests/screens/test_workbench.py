@@ -75,8 +75,8 @@ def test_trouble_stands_above_with_a_link(desk: Desk) -> None:
         packet = stages.returned(session)
         batch_id = packet.batch_id
     page = home(desk.signed_in(Role.SUPERVISOR))
-    assert "Cần xử lý" in page and "Danh sách bị bưu điện trả lại" in page
-    assert f'href="/lists/show/{batch_id}">Danh sách bị bưu điện trả lại' in page
+    assert "Cần xử lý" in page and "Danh sách bị trả lại" in page
+    assert f'href="/lists/show/{batch_id}">Danh sách bị trả lại' in page
 
 
 def test_several_places_of_trouble_have_a_page(desk: Desk) -> None:

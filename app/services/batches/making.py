@@ -38,6 +38,10 @@ class PreviousPeriodOpen(RuleBroken):
     """Chưa chốt kỳ trước: %(areas)s. Hãy chốt kỳ trước rồi lập danh sách."""
 
 
+class PeriodClosed(RuleBroken):
+    """Kỳ %(period)s đã chốt ở %(areas)s nên không lập thêm danh sách. Lãnh đạo mở lại kỳ thì lập được."""
+
+
 class SettingsMissing(RuleBroken):
     """Chưa có thiết lập chi trả hoặc mức chuẩn trợ giúp xã hội cho: %(areas)s."""
 
@@ -82,7 +86,7 @@ def make_lists(session: Session, request: ListRequest, *, by: Actor) -> Made:
     nothing at all can be made the first reason is raised. Missing settings or contracts stop everything, because a
     list without an agency would hide somebody's money.
 
-    Raises NotAClerk, NotFound, BadInput, SettingsMissing, ContractMissing, PreviousPeriodOpen, ListExists,
+    Raises NotAClerk, NotFound, BadInput, SettingsMissing, ContractMissing, PreviousPeriodOpen, PeriodClosed, ListExists,
     NobodyEligible.
     """
     area = _check_request(session, request, by)
@@ -94,7 +98,7 @@ def make_lists(session: Session, request: ListRequest, *, by: Actor) -> Made:
     for one in settings.months_together(session, area.path, month):
         try:
             found = _make(session, area, one, request.kind, by)
-        except (ListExists, PreviousPeriodOpen, NobodyEligible) as error:
+        except (ListExists, PreviousPeriodOpen, PeriodClosed, NobodyEligible) as error:
             left_out.append((dates.format_month(one), error))
         else:
             made += found.batch_ids
@@ -244,6 +248,14 @@ def _leave_out(session: Session, period: Period, kind: str) -> list[tuple[str, R
         )
     shown = dates.format_month(period.month)
     left_out += [(name, ListExists(period=shown, areas=name)) for name in existing if name not in open_before]
+    known = {name for name, _why in left_out}
+    over = _names(
+        session,
+        "SELECT DISTINCT m.paying_name FROM make_area m JOIN area_periods a ON a.area_id = m.paying_id"
+        " WHERE a.state = 'closed' AND a.period_id = :period ORDER BY 1",
+        period=period.id,
+    )
+    left_out += [(name, PeriodClosed(period=shown, areas=name)) for name in over if name not in known]
     if left_out:
         session.execute(
             text("DELETE FROM make_line WHERE paying_name = ANY(:names)"), {"names": [name for name, _why in left_out]}

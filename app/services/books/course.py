@@ -161,11 +161,11 @@ SELECT b.id, b.area_path FROM line_sums s JOIN payout_batches b ON b.id = s.batc
         "closed_period_is_done",
         "P3",
         "area_periods",
-        N_("Kỳ đã chốt không còn danh sách dở dang."),
+        N_("Kỳ đã chốt không còn danh sách nào chưa chốt."),
         """
 SELECT a.id, a.area_path FROM area_periods a WHERE a.state = 'closed' AND EXISTS (
     SELECT 1 FROM payout_batches b WHERE b.area_id = a.area_id AND b.period_id = a.period_id
-       AND b.state NOT IN ('settled', 'cancelled'))
+       AND b.closed_at IS NULL AND b.state <> 'cancelled')
 """,
     ),
     Check(

@@ -24,6 +24,10 @@ class PeriodClosed(RuleBroken):
     """Kỳ của quyết toán %(code)s đã chốt. Hãy mở lại kỳ trước."""
 
 
+class ListClosed(RuleBroken):
+    """Danh sách %(code)s đã chốt. Hãy mở lại danh sách trước."""
+
+
 class CarriedAlready(RuleBroken):
     """Không mở lại được: tiền chưa trả của quyết toán này đã mang sang danh sách %(codes)s, đã được duyệt."""
 
@@ -103,16 +107,16 @@ _RESET = (
 def reopen(session: Session, settlement_id: int, *, by: Actor, because: str) -> None:
     """Take a locked settlement back, with the months settled at once with it; the fee is computed anew by the next lock.
 
-    Raises NotFound, PeriodClosed, CarriedAlready, RecoveryStarted, WrittenOffSince, WithheldElsewhere, and what
-    `transitions.move` raises.
+    Raises NotFound, PeriodClosed, ListClosed, CarriedAlready, RecoveryStarted, WrittenOffSince, WithheldElsewhere, and
+    what `transitions.move` raises.
     """
     ids = together.all_of(session, settlement_id)
     rows = _hold(session, ids)
     batches = [row.batch_id for row in rows]
     transitions.move_all(session, "settlement", ids, "reopen", by=by, because=because)
     transitions.move_all(session, "packet", [row.packet_id for row in rows], "reopen", by=by, because=because)
+    _demand_open(rows)
     transitions.move_all(session, "batch", batches, "reopen", by=by, because=because)
-    _demand_open_periods(rows)
     _demand_nothing_carried(session, batches)
     facts = {"ids": ids, "batches": batches}
     _give_back_recoveries(session, facts, by, because)
@@ -150,10 +154,10 @@ def _hold(session: Session, ids: list[int]) -> list[Any]:
     )
     rows = session.execute(
         text(
-            "SELECT s.id, s.packet_id, s.batch_id, k.code, a.state AS period FROM settlements s"
+            "SELECT s.id, s.packet_id, s.batch_id, k.code, a.state AS period, b.code AS list, b.closed_at FROM settlements s"
             "  JOIN packets k ON k.id = s.packet_id JOIN payout_batches b ON b.id = s.batch_id"
             "  LEFT JOIN area_periods a ON a.area_id = b.area_id AND a.period_id = b.period_id"
-            " WHERE s.id = ANY(:ids) ORDER BY s.id FOR UPDATE OF s"
+            " WHERE s.id = ANY(:ids) ORDER BY s.id FOR UPDATE OF s, b"
         ),
         {"ids": ids},
     ).all()
@@ -162,10 +166,12 @@ def _hold(session: Session, ids: list[int]) -> list[Any]:
     return list(rows)
 
 
-def _demand_open_periods(rows: list[Any]) -> None:
+def _demand_open(rows: list[Any]) -> None:
     for row in rows:
         if row.period == "closed":
             raise PeriodClosed(code=row.code)
+        if row.closed_at is not None:
+            raise ListClosed(code=row.list)
 
 
 def _demand_nothing_carried(session: Session, batches: list[int]) -> None:

@@ -19,7 +19,7 @@ REASONS: dict[str, str] = {
 
 FINDINGS: dict[str, str] = {
     "matched": N_("Khớp"),
-    "missing": N_("Bưu điện không báo"),
+    "missing": N_("Chưa được báo"),
     "extra": N_("Không có trong gói tin đã gửi"),
     "wrong_amount": N_("Sai số tiền"),
     "duplicate": N_("Báo nhiều lần, giống nhau"),
