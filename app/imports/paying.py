@@ -130,6 +130,18 @@ def _prepare_payee(row: Parsed) -> None:
         )
 
 
+def hold(session: Session, item: FileImport) -> None:
+    """Hold the people a file names by code: nobody saves them, and no other commune takes them in, while it is applied."""
+    low, high = bounds_of(item.area_path)
+    session.execute(
+        text(
+            "SELECT b.id FROM beneficiaries b WHERE b.area_path >= :low AND b.area_path < :high AND b.code IN ("
+            " SELECT facts ->> 'code' FROM file_import_rows WHERE import_id = :id) ORDER BY b.id FOR UPDATE"
+        ),
+        {"id": item.id, "low": low, "high": high},
+    )
+
+
 def wanted(session: Session) -> dict[str, int]:
     """Compare `import_pay` with what is; how many payees and methods change."""
     session.execute(text("DROP TABLE IF EXISTS import_paying"))
@@ -203,4 +215,4 @@ def apply(session: Session, item: FileImport, by: Actor) -> str:
     )
 
 
-PAYMENTS = Kind(layouts.PAYMENTS, check, apply, prepare)
+PAYMENTS = Kind(layouts.PAYMENTS, check, apply, prepare, hold)

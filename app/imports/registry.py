@@ -85,6 +85,10 @@ _FINDINGS = (
     "SELECT p.no, 'full_name', replace(:alike, '{code}', min(o.code)), 'warning' FROM import_person p JOIN beneficiaries o"
     "  ON o.name_fold = p.fold AND o.birth_year = p.birth_year AND o.birth_month IS NOT DISTINCT FROM p.birth_month"
     " AND o.birth_day IS NOT DISTINCT FROM p.birth_day AND o.area_id = p.area_id WHERE p.old_id IS NULL GROUP BY p.no",
+    "SELECT p.no, 'full_name', replace(:coming, '{code}', min(r.beneficiary_code)), 'warning' FROM import_person p"
+    "  JOIN relocations r ON r.state = 'asked' AND r.to_area_id = p.area_id AND lower(r.full_name) = lower(p.full_name)"
+    "   AND r.birth = concat_ws('/', lpad(p.birth_day::text, 2, '0'), lpad(p.birth_month::text, 2, '0'), p.birth_year)"
+    " WHERE p.old_id IS NULL GROUP BY p.no",
     "SELECT p.no, 'full_name', replace(:alike_row, '{no}', min(o.no)::text), 'warning' FROM import_person p"
     "  JOIN import_person o ON o.fold = p.fold AND o.birth_year = p.birth_year AND o.person <> p.person AND o.no < p.no"
     "   AND o.birth_month IS NOT DISTINCT FROM p.birth_month AND o.birth_day IS NOT DISTINCT FROM p.birth_day"
@@ -178,6 +182,7 @@ def _words() -> dict[str, str]:
         "other_name": _("Khác họ tên với dòng %(no)s của cùng một người.", no="{no}"),
         "id_known": _("Số định danh này là của %(code)s.", code="{code}"),
         "alike": _("Trùng họ tên và ngày sinh với %(code)s.", code="{code}"),
+        "coming": _("Đang chờ tiếp nhận %(code)s chuyển đến, trùng họ tên và ngày sinh.", code="{code}"),
         "alike_row": _("Trùng họ tên, ngày sinh và thôn với dòng %(no)s.", no="{no}"),
         "no_benefit": _("Không có mã chính sách này."),
         "no_start": _("Chưa ghi ngày hưởng."),
@@ -218,4 +223,4 @@ def apply(session: Session, item: FileImport, by: Actor) -> str:
     )
 
 
-REGISTRY = Kind(layouts.REGISTRY, check, apply, prepare)
+REGISTRY = Kind(layouts.REGISTRY, check, apply, prepare, paying.hold)

@@ -72,13 +72,14 @@ class Kind:
     """What is done with one kind of file.
 
     `prepare` adds to a row what only Python can tell; `check` adds findings to the rows and says what applying would do
-    and what it all rests on; `apply` does it and says so.
+    and what it all rests on; `hold` keeps others from changing that until the file is applied; `apply` does it and says so.
     """
 
     layout: Layout
     check: Callable[[Session, FileImport], tuple[dict[str, Any], str]]
     apply: Callable[[Session, FileImport, Actor], str]
     prepare: Callable[[Parsed], None] = lambda _parsed: None
+    hold: Callable[[Session, FileImport], None] = lambda _session, _item: None
 
 
 Progress = Callable[[int, int], None]
@@ -294,6 +295,7 @@ def apply(import_id: int, kinds: Kinds, *, by: Actor, stamp: str, home: Path) ->
         item = find(session, import_id, hold=True)
         demand_ready(item)
         kind, seen = kinds[item.kind], item.stamp
+        kind.hold(session, item)
         _plan, now = kind.check(session, item)
         if now == seen == stamp:
             item.message = kind.apply(session, item, by)
