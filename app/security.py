@@ -165,10 +165,14 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "AreasApi": {"can_get": READERS},
     "BeneficiariesApi": {"can_get": READERS} | dict.fromkeys(("can_post", "can_put"), frozenset({CLERK})),
     "PayoutBatchesApi": {"can_get": READERS}
-    | dict.fromkeys(("can_post", "can_send"), frozenset({CLERK}))
+    | dict.fromkeys(("can_post", "can_remake", "can_cancel", "can_send"), frozenset({CLERK}))
     | dict.fromkeys(("can_lock", "can_unlock"), frozenset({SUPERVISOR}))
     | {"can_recall": frozenset({CLERK, SUPERVISOR})},
-    "PacketsApi": {"can_get": EVERYONE},
+    "PayoutLinesApi": {"can_get": READERS, "can_exclude": frozenset({CLERK})},
+    "BatchFindingsApi": {"can_get": READERS},
+    "PacketsApi": {"can_get": EVERYONE, "can_file": OFFICE | {AGENCY_USER}}
+    | dict.fromkeys(("can_answer", "can_bring"), frozenset({CLERK, SUPERVISOR, AGENCY_USER}))
+    | dict.fromkeys(("can_ask_now", "can_keep_waiting"), frozenset({CLERK, SUPERVISOR})),
     "SettlementsApi": {
         "can_get": EVERYONE,
         "can_lock": frozenset({ACCOUNTANT}),
@@ -182,8 +186,10 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "FileImportsApi": dict.fromkeys(("can_get", "can_send", "can_apply"), frozenset({CLERK, ACCOUNTANT})),
     "ResultChangesApi": {"can_get": READERS} | dict.fromkeys(("can_post", "can_undo"), frozenset({CLERK, ACCOUNTANT})),
     "RecoveriesApi": {"can_get": READERS, "can_post": frozenset({CLERK}), "can_cash": frozenset({ACCOUNTANT})}
-    | dict.fromkeys(("can_approve", "can_refuse", "can_write_off"), frozenset({SUPERVISOR})),
-    "DeathsApi": {"can_get": READERS} | dict.fromkeys(("can_post", "can_undo"), frozenset({CLERK})),
+    | dict.fromkeys(
+        ("can_approve", "can_refuse", "can_write_off", "can_instalment", "can_withdraw"), frozenset({SUPERVISOR})
+    ),
+    "DeathsApi": {"can_get": READERS} | dict.fromkeys(("can_post", "can_stranger", "can_undo"), frozenset({CLERK})),
     "RelocationsApi": {"can_get": READERS, "can_post": frozenset({CLERK})}
     | dict.fromkeys(("can_accept", "can_refuse", "can_withdraw"), frozenset({CLERK, SUPERVISOR})),
     "SettlementRecordsApi": {"can_get": EVERYONE},
@@ -199,7 +205,14 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "AreaPeriodsApi": {"can_get": READERS, "can_reopen": frozenset({SUPERVISOR})}
     | dict.fromkeys(("can_close", "can_close_all"), OFFICE),
     "MessagesApi": {"can_get": READERS, "can_acknowledge": OFFICE},
+    "SuccessionsApi": {"can_get": READERS, "can_post": frozenset({CENTRAL})},
+    **{
+        name: {"can_get": READERS} | dict.fromkeys(("can_post", "can_put"), frozenset({CLERK}))
+        for name in ("EntitlementsApi", "PayeesApi", "PaymentMethodsApi")
+    },
     "ArrearsApi": {"can_get": READERS},
+    "ArrearsLinesApi": {"can_get": READERS}
+    | dict.fromkeys(("can_exclude", "can_restore"), frozenset({CLERK, SUPERVISOR})),
     "ArrearsProposalsApi": {"can_get": READERS}
     | dict.fromkeys(("can_post", "can_enter", "can_withdraw"), frozenset({CLERK}))
     | dict.fromkeys(("can_approve", "can_reject", "can_revoke"), frozenset({SUPERVISOR})),

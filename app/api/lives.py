@@ -10,11 +10,12 @@ from flask_appbuilder.security.decorators import permission_name
 from sqlalchemy.orm import Session
 
 from app.api import reading
+from app.api.people import ENTER, commune, refuse_repetition
 from app.api.reading import ANY_REASON, REASON, Member
 from app.api.resource import Resource
 from app.errors import BadInput
 from app.extensions import current_actor, transaction
-from app.models import Death, Relocation
+from app.models import Beneficiary, Death, Relocation
 from app.rules import dates
 from app.screens.interface import SafeInterface
 from app.services.lives import deaths, relocating
@@ -33,6 +34,12 @@ RECORD = {
     "account_no": Member(reading.text(20)),
     "bank_code": Member(reading.text(20)),
 }
+STRANGER = {
+    **{name: ENTER[name] for name in ("full_name", "birth", "area_code", "hamlet", "id_number")},
+    **{name: member for name, member in RECORD.items() if name != "beneficiary_id"},
+    "organiser": Member(reading.text(100, required=True), required=True),
+    "funeral_month": Member(reading.month, required=True),
+}
 ASK = {
     "beneficiary_id": _KEY,
     "to_code": Member(reading.text(20, required=True), required=True),
@@ -49,7 +56,7 @@ class DeathsApi(Resource):
     """Danh sách cắt chết: deaths recorded, also those undone."""
 
     resource_name = "deaths"
-    include_route_methods = {"get_list", "get", "post", "undo"}
+    include_route_methods = {"get_list", "get", "post", "stranger", "undo"}
     datamodel = SafeInterface(Death)
     list_columns = [
         "id", "area_path", "beneficiary_id", "beneficiary.code", "died_on", "note", "funeral_id", "recorded_by",
@@ -114,6 +121,80 @@ class DeathsApi(Resource):
             )
             key = made.id
         return self.response(201, **self.described(self.found(str(key))))
+
+    @expose("/stranger", methods=["POST"])
+    @protect()
+    @permission_name("stranger")
+    def stranger(self) -> Response:
+        """Record the death of somebody in no registry, for the funeral cost
+        ---
+        post:
+          requestBody:
+            required: true
+            content:
+              application/json:
+                schema:
+                  type: object
+                  additionalProperties: false
+                  required: [full_name, birth, area_code, died_on, organiser, funeral_month]
+                  properties:
+                    full_name:
+                      type: string
+                    birth:
+                      type: string
+                      description: dd/mm/yyyy, mm/yyyy or yyyy
+                    area_code:
+                      type: string
+                    hamlet:
+                      type: string
+                    id_number:
+                      type: string
+                    died_on:
+                      type: string
+                    note:
+                      type: string
+                    organiser:
+                      type: string
+                    organiser_id_number:
+                      type: string
+                    organiser_phone:
+                      type: string
+                    funeral_month:
+                      type: string
+                    decision_no:
+                      type: string
+                    account_no:
+                      type: string
+                    bank_code:
+                      type: string
+          responses:
+            201:
+              description: The death; the person is in the registry as dead, with nothing but the funeral cost
+        """
+
+        def call(session: Session, values: dict[str, Any]) -> int:
+            refuse_repetition(session, values)
+            birth, area = values["birth"], commune(session, values["area_code"])
+            funeral = _funeral(values)
+            assert funeral is not None, "an organiser is demanded"
+            with session.no_autoflush:
+                person = Beneficiary(
+                    full_name=values["full_name"],
+                    birth_year=birth.year,
+                    birth_month=birth.month,
+                    birth_day=birth.day,
+                    id_number=values.get("id_number"),
+                    area=area,
+                    hamlet=values.get("hamlet") or "",
+                    address="",
+                )
+                note = values.get("note") or ""
+                made = deaths.record_stranger(
+                    session, person, values["died_on"], funeral, by=current_actor(), note=note
+                )
+            return made.id
+
+        return self.make(STRANGER, call)
 
     @expose("/<pk>/undo", methods=["POST"])
     @protect()

@@ -19,7 +19,7 @@ from app.extensions import current_actor, transaction
 from app.models import Area, PaymentSetting
 from app.rules import dates
 from app.screens.interface import SafeInterface
-from app.screens.settings import demand_unused
+from app.screens.settings import LEVELS, demand_unused
 
 
 class YesOrNo(BadInput):
@@ -41,8 +41,18 @@ ADD: dict[str, Member] = {
     "valid_from": Member(reading.by_rule(dates.parse_date, required=True), required=True),
     "list_cutoff_day": Member(reading.whole(2, 31)),
     "settlement_cutoff_day": Member(reading.whole(1, 31)),
+    "months_per_settlement": Member(reading.whole(1, 3)),
+    "through_agency": Member(_flag),
+    "payment_day_from": Member(reading.whole(1, 31)),
+    "payment_day_to": Member(reading.whole(1, 31)),
+    "paying_level": Member(reading.choice(*LEVELS)),
+    "transfer_level": Member(reading.choice(*LEVELS)),
+    "shift_to_working_day": Member(_flag),
+    "extension_past_cutoff": Member(_flag),
+    "unusual_change_percent": Member(reading.whole(1, 1_000)),
     "auto_send": Member(_flag),
     "remind_days": Member(reading.whole(0, 20)),
+    "recovery_share_percent": Member(reading.whole(0, 90)),
 }
 
 
@@ -54,8 +64,9 @@ class PaymentSettingsApi(Resource):
     datamodel = SafeInterface(PaymentSetting)
     list_columns = [
         "id", "area.code", "valid_from", "list_cutoff_day", "settlement_cutoff_day", "months_per_settlement",
-        "through_agency", "payment_day_from", "payment_day_to", "paying_level", "shift_to_working_day",
-        "unusual_change_percent", "auto_send", "remind_days",
+        "through_agency", "payment_day_from", "payment_day_to", "paying_level", "transfer_level",
+        "shift_to_working_day", "extension_past_cutoff", "unusual_change_percent", "auto_send", "remind_days",
+        "recovery_share_percent",
     ]  # fmt: skip
     show_columns = list_columns
     search_columns = ["area", "valid_from"]
@@ -90,6 +101,36 @@ class PaymentSettingsApi(Resource):
                       type: integer
                       minimum: 1
                       maximum: 31
+                    months_per_settlement:
+                      type: integer
+                      minimum: 1
+                      maximum: 3
+                    through_agency:
+                      type: boolean
+                      nullable: true
+                      description: false where the office pays by itself
+                    payment_day_from:
+                      type: integer
+                    payment_day_to:
+                      type: integer
+                    paying_level:
+                      type: string
+                      enum: [commune, province]
+                    transfer_level:
+                      type: string
+                      enum: [commune, province]
+                    shift_to_working_day:
+                      type: boolean
+                      nullable: true
+                    extension_past_cutoff:
+                      type: boolean
+                      nullable: true
+                    unusual_change_percent:
+                      type: integer
+                    recovery_share_percent:
+                      type: integer
+                      minimum: 0
+                      maximum: 90
                     auto_send:
                       type: boolean
                       nullable: true

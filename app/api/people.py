@@ -119,7 +119,7 @@ class BeneficiariesApi(Resource):
         values = reading.members(reading.body(), ENTER)
         with transaction() as session:
             row = Beneficiary()
-            _refuse_repetition(session, values)
+            refuse_repetition(session, values)
             warnings = _save(session, row, values)
             key = row.id
         answer = self.response(201, warnings=warnings, **self.described(self.found(str(key))))
@@ -208,21 +208,22 @@ def _save(session: Session, row: Beneficiary, values: dict[str, Any]) -> list[st
 def _fill(session: Session, row: Beneficiary, values: dict[str, Any]) -> None:
     for name, value in values.items():
         if name == "area_code":
-            row.area = _area(session, value)
+            row.area = commune(session, value)
         elif name == "birth":
             row.birth_year, row.birth_month, row.birth_day = value.year, value.month, value.day
         else:
             setattr(row, name, NEVER_NULL.get(name) if value is None else value)
 
 
-def _area(session: Session, code: str) -> Area:
+def commune(session: Session, code: str) -> Area:
+    """The area of a person, by its code. Raises UnknownArea."""
     area = session.scalars(select(Area).where(Area.code == code)).one_or_none()
     if area is None:
         raise UnknownArea(field="area_code")
     return area
 
 
-def _refuse_repetition(session: Session, values: dict[str, Any]) -> None:
+def refuse_repetition(session: Session, values: dict[str, Any]) -> None:
     """A request sent twice enters one person; two at once wait for each other by a lock of the database."""
     birth = values["birth"]
     same = "|".join((values["full_name"], birth.show(), values["area_code"], values.get("hamlet") or ""))

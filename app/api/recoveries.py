@@ -20,6 +20,13 @@ from app.services.recoveries.opening import LONGEST_REASON, Proposal
 
 MOST_VND = 10**15 - 1
 
+_amount = reading.whole(1, MOST_VND)
+
+
+def _amount_or_none(value: Any) -> int | None:
+    return None if value is None else _amount(value)
+
+
 _MONTH = Member(reading.month, required=True)
 PROPOSE = {
     "beneficiary_id": Member(reading.whole(1, 2**62), required=True),
@@ -38,11 +45,16 @@ CASH = {
 }
 
 
+INSTALMENT = {"instalment_vnd": Member(_amount_or_none, required=True)}
+
+
 class RecoveriesApi(Resource):
     """Danh sách truy thu: what must come back, with what did."""
 
     resource_name = "recoveries"
-    include_route_methods = {"get_list", "get", "post", "approve", "refuse", "cash", "write_off"}
+    include_route_methods = {
+        "get_list", "get", "post", "approve", "refuse", "cash", "instalment", "withdraw", "write_off",
+    }  # fmt: skip
     datamodel = SafeInterface(Recovery)
     list_columns = [
         "id", "area_path", "beneficiary_id", "beneficiary.code", "line_id", "state", "source", "reason", "amount_vnd",
@@ -196,6 +208,59 @@ class RecoveriesApi(Resource):
             returning.pay_cash(session, key, amount, by=current_actor(), **values)
 
         return self.act(pk, CASH, call)
+
+    @expose("/<pk>/instalment", methods=["POST"])
+    @protect()
+    @permission_name("instalment")
+    def instalment(self, pk: str) -> Response:
+        """Say how much the lists of one period may withhold at most
+        ---
+        post:
+          requestBody:
+            required: true
+            content:
+              application/json:
+                schema:
+                  type: object
+                  additionalProperties: false
+                  required: [instalment_vnd]
+                  properties:
+                    instalment_vnd:
+                      type: integer
+                      nullable: true
+                      description: null leaves only the share of a line
+          responses:
+            200:
+              description: The recovery; lists made from now on obey it
+        """
+
+        def call(session: Session, key: int, values: dict[str, Any]) -> None:
+            returning.set_instalment(session, key, values["instalment_vnd"], by=current_actor())
+
+        return self.act(pk, INSTALMENT, call)
+
+    @expose("/<pk>/withdraw", methods=["POST"])
+    @protect()
+    @permission_name("withdraw")
+    def withdraw(self, pk: str) -> Response:
+        """Take an approved recovery back of which nothing has come back, with a reason
+        ---
+        post:
+          requestBody:
+            required: true
+            content:
+              application/json:
+                schema:
+                  $ref: '#/components/schemas/Reason'
+          responses:
+            200:
+              description: The recovery, withdrawn
+        """
+
+        def call(session: Session, key: int, values: dict[str, Any]) -> None:
+            opening.withdraw(session, key, by=current_actor(), because=values["reason"])
+
+        return self.act(pk, REASON, call)
 
     @expose("/<pk>/write_off", methods=["POST"])
     @protect()

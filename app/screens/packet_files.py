@@ -96,15 +96,9 @@ class PacketFiles:
     @has_access
     def file(self, pk: str, suffix: str) -> ResponseReturnValue:
         """The packet as a file for the agency; the download is recorded."""
-        item, session = self._found(pk), db.session()
-        carried = carried_by(session, item)
-        if carried is None or suffix not in carried.downloads:
-            raise NotFound
-        body = stored_body(session, item)
-        if suffix != carried.form.suffix:
-            return taken_away(item, workbook_of(body), f"{item.code}.{suffix}", XLSX)
-        ((name, content),) = ADAPTERS[adapter_of(session, item)].files(item.code, body).items()
-        return taken_away(item, content, name, carried.form.media_type)
+        item = self._found(pk)
+        content, name, media_type = file_of(db.session(), item, suffix)
+        return taken_away(item, content, name, media_type)
 
     def _found(self, pk: str) -> Packet:
         found: Packet = self._find(pk)  # type: ignore[attr-defined]  # of the view it is mixed into
@@ -130,6 +124,18 @@ def carried_by(session: Session, item: Packet) -> Carried | None:
     may_come = item.state not in ("queued", "withdrawn")
     brings = tuple((kind, str(_(FILES[kind]))) for kind in form.brings) if may_come else ()
     return Carried(form, downloads if item.body_sha256 else (), offers, brings)
+
+
+def file_of(session: Session, item: Packet, suffix: str) -> tuple[bytes, str, str]:
+    """(content, name, media type) of the packet as a file for its agency. Raises NotFound."""
+    carried = carried_by(session, item)
+    if carried is None or suffix not in carried.downloads:
+        raise NotFound
+    body = stored_body(session, item)
+    if suffix != carried.form.suffix:
+        return workbook_of(body), f"{item.code}.{suffix}", XLSX
+    ((name, content),) = ADAPTERS[adapter_of(session, item)].files(item.code, body).items()
+    return content, name, carried.form.media_type
 
 
 def demand_unmoved(session: Session, packet_id: int) -> Packet:

@@ -16,7 +16,7 @@ from tests.accounts import people
 from tests.api.answers import fields_of, problem_of, rows
 from tests.api.conftest import Program
 
-PROPOSALS = "/api/v1/arrears_proposals/"
+PROPOSALS, LINES = "/api/v1/arrears_proposals/", "/api/v1/arrears_lines/"
 RISE = {
     "area_code": people.BA_DINH, "from_month": "07/2026", "to_month": "2026-10", "due_month": "11/2026",
     "reason": "Nâng mức chuẩn", "decision_no": "335/2026/NĐ-CP",
@@ -63,6 +63,27 @@ def test_a_proposal_is_rejected_or_withdrawn(program: Program, entitlement_id: i
     two = clerk.post(PROPOSALS, json=RISE).json["id"]
     assert clerk.post(f"{PROPOSALS}{two}/withdraw", json={"reason": "Nhầm"}).json["result"]["state"] == "withdrawn"
     problem_of(supervisor.post(f"{PROPOSALS}{two}/approve"), 409)
+
+
+def test_a_month_is_held_out_and_put_back_while_the_proposal_waits(program: Program, entitlement_id: int) -> None:
+    clerk, supervisor = program(Role.CLERK), program(Role.SUPERVISOR)
+    proposal = clerk.post(PROPOSALS, json=RISE).json["id"]
+    found = clerk.get(LINES, query_string={"q": f"(filters:!((col:proposal_id,opr:eq,value:{proposal})))"}).json
+    assert [(one["for_month"], one["amount_vnd"], one["live"]) for one in found["result"]] == [
+        ("2026-07-01", 40_000, True)
+    ]
+    address = f"{LINES}{found['ids'][0]}"
+    assert fields_of(clerk.post(f"{address}/exclude", json={})) == {"reason"}
+    held = clerk.post(f"{address}/exclude", json={"reason": "Đã trả ngoài"}).json["result"]
+    assert (held["live"], held["excluded_code"], held["excluded_reason"]) == (False, "by_hand", "Đã trả ngoài")
+    problem_of(clerk.post(f"{address}/exclude", json={"reason": "x"}), 409)
+    assert clerk.post(f"{address}/restore").json["result"]["live"] is True
+    problem_of(clerk.post(f"{address}/restore"), 409)
+    supervisor.post(f"{PROPOSALS}{proposal}/approve")
+    problem_of(clerk.post(f"{address}/exclude", json={"reason": "x"}), 403)
+    assert supervisor.post(f"{address}/exclude", json={"reason": "x"}).json["result"]["live"] is False
+    problem_of(program(Role.CLERK, area=make.OTHER_COMMUNE).post(f"{address}/restore"), 404)
+    problem_of(program(Role.AUDITOR).post(f"{address}/restore"), 403)
 
 
 def test_an_amount_is_entered_by_hand_once(program: Program, entitlement_id: int) -> None:

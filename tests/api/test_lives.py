@@ -65,3 +65,18 @@ def test_a_request_is_ended_with_a_reason(program: Program, person: int, move: s
     address = f"{MOVES}{made['id']}/{move}"
     assert fields_of(sides[by].post(address, json={})) == {"reason"}
     assert sides[by].post(address, json={"reason": "Không có hộ"}).json["result"]["decision_note"] == "Không có hộ"
+
+
+def test_the_funeral_of_somebody_in_no_registry_is_recorded_once(program: Program, person: int) -> None:
+    clerk = program(Role.CLERK)
+    body = {
+        "full_name": "Phạm Văn Ngoài", "birth": "1940", "area_code": make.COMMUNE, "died_on": "03/11/2026",
+        "organiser": "Lê Văn Con", "funeral_month": "11/2026",
+    }  # fmt: skip
+    assert fields_of(clerk.post(f"{DEATHS}stranger", json={"beneficiary_id": 1})) == set(body) | {"beneficiary_id"}
+    assert fields_of(clerk.post(f"{DEATHS}stranger", json=body | {"area_code": make.OTHER_COMMUNE})) == {"area_code"}
+    made = clerk.post(f"{DEATHS}stranger", json=body)
+    assert made.status_code == 201 and made.json["result"]["funeral_id"] is not None, made.text
+    problem_of(clerk.post(f"{DEATHS}stranger", json=body), 409)
+    problem_of(program(Role.SUPERVISOR).post(f"{DEATHS}stranger", json=body), 403)
+    assert rows("SELECT status FROM beneficiaries WHERE full_name = 'Phạm Văn Ngoài'") == [("dead",)]

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.extensions import acting_as
-from app.models import FileImport, Recovery, ResultChange, Settlement, Suspension
+from app.models import BatchFinding, FileImport, Recovery, ResultChange, Settlement, Suspension
 from app.rules.actors import PEOPLE, SYSTEM, Role
 from app.services import extensions, transitions
 from app.services.arrears import proposing
@@ -141,6 +141,37 @@ DOORS = [
     Door("POST", "/api/v1/area_periods/close_all", OFFICE, "", {}),
     Door("GET", "/api/v1/messages/{}", READERS, "message"),
     Door("POST", "/api/v1/messages/{}/acknowledge", OFFICE, "message", {}),
+    *(
+        Door("GET", f"/api/v1/{name}/", READERS)
+        for name in ("payout_lines", "batch_findings", "arrears_lines", "entitlements", "payees", "payment_methods")
+    ),
+    Door("GET", "/api/v1/payout_lines/{}", READERS, "line"),
+    Door("POST", "/api/v1/payout_lines/{}/exclude", frozenset({CLERK}), "line", {}),
+    Door("POST", "/api/v1/payout_lines/{}/restore", frozenset({CLERK}), "line", {"reason": 5}),
+    Door("GET", "/api/v1/batch_findings/{}", READERS, "finding"),
+    Door("POST", "/api/v1/payout_batches/{}/remake", frozenset({CLERK}), "batch", {"reason": 5}),
+    Door("POST", "/api/v1/payout_batches/{}/cancel", frozenset({CLERK}), "batch", {}),
+    Door("POST", "/api/v1/packets/{}/answer", frozenset({CLERK, SUPERVISOR, AGENCY_USER}), "packet", {}),
+    Door("POST", "/api/v1/packets/{}/ask_now", frozenset({CLERK, SUPERVISOR}), "packet", {"reason": 5}),
+    Door("POST", "/api/v1/packets/{}/keep_waiting", frozenset({CLERK, SUPERVISOR}), "packet", {}),
+    Door("GET", "/api/v1/arrears_lines/{}", READERS, "arrears_line"),
+    Door("POST", "/api/v1/arrears_lines/{}/exclude", frozenset({CLERK, SUPERVISOR}), "arrears_line", {}),
+    Door("POST", "/api/v1/arrears_lines/{}/restore", frozenset({CLERK, SUPERVISOR}), "arrears_line", {"reason": 5}),
+    *(
+        door
+        for name in ("entitlement", "payee", "payment_method")
+        for door in (
+            Door("GET", f"/api/v1/{name}s/{{}}", READERS, name),
+            Door("POST", f"/api/v1/{name}s/", frozenset({CLERK}), "", {}),
+            Door("PUT", f"/api/v1/{name}s/{{}}", frozenset({CLERK}), name, {"row_version": 77}),
+        )
+    ),
+    *(
+        Door("POST", f"/api/v1/recoveries/{{}}/{move}", frozenset({SUPERVISOR}), "recovery", {})
+        for move in ("instalment", "withdraw")
+    ),
+    Door("POST", "/api/v1/deaths/stranger", frozenset({CLERK}), "", {}),
+    Door("POST", "/api/v1/successions/", frozenset({Role.CENTRAL_ADMIN}), "", {}),
     Door("GET", "/api/v1/result_changes/", READERS),
     Door("GET", "/api/v1/result_changes/{}", READERS, "result_change"),
     Door("POST", "/api/v1/result_changes/", DECIDERS, "", {}),
@@ -227,7 +258,14 @@ def _paperwork(session: Session, settlement: Settlement) -> dict[str, int]:
     transitions.created(session, "suspension", [suspension.id], by=make.CLERK)
     transfer = money_desk.entered(session, month=date(2026, 11, 1), transferred_on=date(2026, 11, 2))
     session.commit()
+    one = "SELECT min(id) FROM "
+    finding = BatchFinding(batch_id=settlement.batch_id, area_path=settlement.area_path, code="x", severity="warning")
+    session.add(finding)
+    session.commit()
     return {
+        **{name[:-1]: rows(one + name)[0][0] for name in ("entitlements", "payees", "payment_methods")},
+        "line": rows(one + "payout_lines")[0][0], "finding": finding.id,
+        "arrears_line": rows(one + "arrears_proposal_lines")[0][0],
         "result_change": change.id, "file": file.id, "suspension": suspension.id, "transfer": transfer.id,
         "period": rows("SELECT id FROM area_periods")[0][0], "message": rows("SELECT min(id) FROM inbox")[0][0],
     }  # fmt: skip
@@ -298,9 +336,13 @@ ELSEWHERE = {
     ("POST", "/api/v1/imports/"),
     ("GET", "/api/v1/imports/templates/<>"),
     ("GET", "/api/v1/imports/<>/workbook"),
+    ("POST", "/api/v1/packets/<>/bring"),
+    ("GET", "/api/v1/packets/<>/file/<>"),
+    *(("GET", f"/api/v1/successions/{path}") for path in ("", "<>")),
 }
 """One's own work is nobody else's (test_actions.py); settings are inherited, and seen from below (test_payment_settings.py);
-what is sent and taken away as a file is no JSON (test_imports.py)."""
+what is sent and taken away as a file is no JSON (test_imports.py, test_packets.py); everybody reads what areas became
+(test_successions.py)."""
 
 
 def test_every_address_of_the_api_is_in_the_matrix(app: Flask) -> None:

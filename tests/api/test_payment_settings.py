@@ -51,3 +51,16 @@ def test_a_closed_period_keeps_the_settings_it_used(program: Program, session: S
     session.commit()
     answer = program(Role.PROVINCE_ADMIN, area="01").post(ADDRESS, json=FROM_DECEMBER | {"valid_from": "01/10/2026"})
     assert "Kỳ 10/2026 đã chốt" in problem_of(answer, 409)["detail"]
+
+
+def test_every_setting_of_the_page_is_taken(program: Program) -> None:
+    wanted = {
+        "months_per_settlement": 2, "through_agency": False, "payment_day_from": 5, "payment_day_to": 15,
+        "paying_level": "commune", "transfer_level": "province", "shift_to_working_day": True,
+        "extension_past_cutoff": False, "unusual_change_percent": 50, "recovery_share_percent": 30,
+    }  # fmt: skip
+    admin = program(Role.PROVINCE_ADMIN, area="01")
+    row = admin.post(ADDRESS, json=FROM_DECEMBER | wanted).json["result"]
+    assert {name: row[name] for name in wanted} == wanted
+    wrong = {"months_per_settlement": 4, "paying_level": "country", "recovery_share_percent": 91, "through_agency": 0}
+    assert fields_of(admin.post(ADDRESS, json=FROM_DECEMBER | wrong)) == set(wrong)

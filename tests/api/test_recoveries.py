@@ -12,7 +12,7 @@ from app import clock
 from app.rules.actors import Role
 from tests import factories as make
 from tests import months, office
-from tests.api.answers import problem_of, rows
+from tests.api.answers import fields_of, problem_of, rows
 from tests.api.conftest import Program
 
 RECOVERIES = "/api/v1/recoveries/"
@@ -47,6 +47,25 @@ def test_a_recovery_is_proposed_decided_paid_back_and_written_off(program: Progr
     found = program(Role.AUDITOR).get(RECOVERIES).json["result"]
     assert sorted(one["state"] for one in found) == ["closed", "withdrawn"]
     problem_of(program(Role.AUDITOR).post(f"{address}/cash", json={"amount_vnd": 1, "reference": "x"}), 403)
+
+
+def test_an_approved_recovery_has_its_instalment_changed_and_is_taken_back(program: Program, session: Session) -> None:
+    person = make.entitled(session).beneficiary_id
+    months.closed(session, make.OCTOBER)
+    wanted = {"beneficiary_id": person, "first_month": "10/2026", "last_month": "10/2026", "reason": "Khai sai"}
+    address = f"{RECOVERIES}{program(Role.CLERK).post(RECOVERIES, json=wanted).json['id']}"
+    supervisor = program(Role.SUPERVISOR)
+    problem_of(supervisor.post(f"{address}/instalment", json={"instalment_vnd": 1}), 409)
+    supervisor.post(f"{address}/approve", json={"decision_no": "7/QĐ"})
+    for most in (100_000, None):
+        changed = supervisor.post(f"{address}/instalment", json={"instalment_vnd": most})
+        assert changed.json["result"]["instalment_vnd"] == most
+    for most in (0, "1", 540_001):
+        assert fields_of(supervisor.post(f"{address}/instalment", json={"instalment_vnd": most})) == {"instalment_vnd"}
+    assert fields_of(supervisor.post(f"{address}/withdraw", json={})) == {"reason"}
+    problem_of(program(Role.ACCOUNTANT).post(f"{address}/withdraw", json={"reason": "x"}), 403)
+    assert supervisor.post(f"{address}/withdraw", json={"reason": "Nhầm"}).json["result"]["state"] == "withdrawn"
+    problem_of(supervisor.post(f"{address}/withdraw", json={"reason": "Nhầm"}), 409)
 
 
 def test_a_locked_settlement_is_reopened_by_a_supervisor(program: Program, session: Session) -> None:

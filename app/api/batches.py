@@ -1,4 +1,4 @@
-"""Areas, lists with their actions, packets. People are in `people`, what comes back from agencies in `settling`."""
+"""Danh sách chi trả by REST. Their lines are in `batch_lines`, their packets in `packets`; the rules are services."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from app.api.reading import ANY_REASON, REASON, Member
 from app.api.resource import Resource
 from app.api.work import work_members
 from app.errors import NotFound, RuleBroken
-from app.extensions import current_actor, transaction
+from app.extensions import current_actor, db, transaction
 from app.models import BATCH_KINDS, Area, Packet, PayoutBatch
 from app.screens.interface import SafeInterface
 from app.services import packets
-from app.services.batches import approval, making, previewing
+from app.services.batches import approval, browsing, making, previewing
 
 
 class NothingSent(RuleBroken):
@@ -30,28 +30,16 @@ MAKE = {
     "area_code": Member(reading.text(20, required=True), required=True),
     "month": Member(reading.month, required=True),
     "kind": Member(reading.choice(*BATCH_KINDS, required=True)),
-    "together": Member(reading.flag),
 }
 
 
-class AreasApi(Resource):
-    """The tree of areas: one's own, those below and those above."""
-
-    resource_name = "areas"
-    datamodel = SafeInterface(Area)
-    list_columns = [
-        "id", "code", "path", "level", "parent.code", "kind", "name", "full_name", "full_name_en", "valid_from", "valid_to",
-    ]  # fmt: skip
-    show_columns = list_columns
-    search_columns = ["code", "name_fold", "level", "path"]
-    order_columns = ["id", "code", "path"]
-
-
 class PayoutBatchesApi(Resource):
-    """Danh sách chi trả: made, approved, opened again, sent, asked back."""
+    """Danh sách chi trả: made, made again, approved, opened again, sent, asked back, cancelled."""
 
     resource_name = "payout_batches"
-    include_route_methods = {"get_list", "get", "post", "lock", "unlock", "send", "recall"}
+    include_route_methods = {
+        "get_list", "get", "post", "remake", "cancel", "lock", "unlock", "send", "recall",
+    }  # fmt: skip
     datamodel = SafeInterface(PayoutBatch)
     list_columns = [
         "id", "code", "area.code", "area.full_name", "period_id", "period.month", "kind", "agency.code", "seq", "state",
@@ -63,6 +51,12 @@ class PayoutBatchesApi(Resource):
     ]  # fmt: skip
     search_columns = ["code", "area", "period", "kind", "agency", "state", "line_count", "total_vnd"]
     order_columns = ["id", "code", "state", "made_at", "total_vnd", "line_count"]
+
+    def described(self, item: PayoutBatch) -> dict[str, Any]:
+        """With how many findings and held-out lines there are; blocking ones stand in the way of approval."""
+        found = browsing.counts(db.session(), item.id)
+        counts = {"blocking": found.blocking, "warnings": found.warnings, "excluded": found.excluded}
+        return super().described(item) | {"counts": counts}
 
     @expose("/", methods=["POST"])
     @protect()
@@ -89,10 +83,6 @@ class PayoutBatchesApi(Resource):
                       type: string
                       enum: [monthly, social_pension, funeral, supplementary]
                       default: monthly
-                    together:
-                      type: boolean
-                      default: false
-                      description: Also for the other months that the area settles at once with this one
           responses:
             202:
               description: Too many people to wait for; GET /api/v1/work/<id> says how far it is
@@ -126,15 +116,53 @@ class PayoutBatchesApi(Resource):
             area_id = session.scalar(select(Area.id).where(Area.code == values["area_code"]))
             if area_id is None:
                 raise NotFound
-            request = making.ListRequest(
-                area_id, values["month"], values.get("kind", "monthly"), together=values.get("together", False)
-            )
+            request = making.ListRequest(area_id, values["month"], values.get("kind", "monthly"))
             if previewing.size_of(session, request).big:
                 item = previewing.start_making(session, request, by=current_actor())
                 return self.response(202, **work_members(item))
             made = making.make_lists(session, request, by=current_actor())
         left_out = [{"area": name, "detail": why.message} for name, why in made.left_out]
         return self.response(201, ids=made.batch_ids, left_out=left_out)
+
+    @expose("/<pk>/remake", methods=["POST"])
+    @protect()
+    @permission_name("remake")
+    def remake(self, pk: str) -> Response:
+        """Compute a draft again from the registry as it is now; held-out lines stay out
+        ---
+        post:
+          responses:
+            200:
+              description: The list, made again
+        """
+
+        def call(session: Session, key: int, _values: dict[str, Any]) -> None:
+            making.remake(session, key, by=current_actor())
+
+        return self.act(pk, ANY_REASON, call)
+
+    @expose("/<pk>/cancel", methods=["POST"])
+    @protect()
+    @permission_name("cancel")
+    def cancel(self, pk: str) -> Response:
+        """Cancel a draft made by mistake; carried money and arrears wait for the next list
+        ---
+        post:
+          requestBody:
+            required: true
+            content:
+              application/json:
+                schema:
+                  $ref: '#/components/schemas/Reason'
+          responses:
+            200:
+              description: The list, cancelled
+        """
+
+        def call(session: Session, key: int, values: dict[str, Any]) -> None:
+            approval.cancel(session, key, by=current_actor(), because=values["reason"])
+
+        return self.act(pk, REASON, call)
 
     @expose("/<pk>/lock", methods=["POST"])
     @protect()
@@ -219,20 +247,3 @@ class PayoutBatchesApi(Resource):
             packets.ask_recall(session, packet_id, by=current_actor(), because=values["reason"])
 
         return self.act(pk, REASON, call)
-
-
-class PacketsApi(Resource):
-    """Gói tin: what was sent of a list, version by version."""
-
-    resource_name = "packets"
-    datamodel = SafeInterface(Packet)
-    list_columns = [
-        "id", "code", "area_path", "batch_id", "batch.code", "agency.code", "version", "replaces.code", "state", "line_count",
-        "people_count", "total_vnd", "queued_at", "sent_at", "answered_at", "answer_reason",
-    ]  # fmt: skip
-    show_columns = [
-        *list_columns, "lines_sha256", "queued_by", "attempts", "next_attempt_at", "recall_asked_at", "recall_asked_by",
-        "recall_reason", "recall_delivered_at", "recall_answer",
-    ]  # fmt: skip
-    search_columns = ["code", "area_path", "batch", "agency", "state", "queued_at"]
-    order_columns = ["id", "code", "state", "queued_at"]
