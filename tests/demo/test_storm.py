@@ -117,6 +117,12 @@ def test_a_settlement_that_is_ready_waits_for_the_accountant(session: Session) -
     session.commit()
     found = standing(session)
     assert (found["packets"], found["settlements"], found["on_lists"]) == ({"settled": 1}, {"locked": 1}, {})
+    assert counting.disagreements(session, [packet.batch_id], {packet.code: "settled"}) == []
+    other = {packet.code: "paid", "CT-X-V1": "received"}
+    assert counting.disagreements(session, [packet.batch_id], other) == [
+        f"{packet.code}: settled ≠ paid",
+        "CT-X-V1: None ≠ received",
+    ]
     books = counting.paid(session, [packet.batch_id])
     assert counting.differences(books, books) == []
     (line, *others), vnd = books, next(iter(books.values()))

@@ -33,6 +33,10 @@ _PAID = text(
     "SELECT k.code, l.reference, l.total_vnd FROM payout_lines l JOIN packets k ON k.batch_id = l.batch_id"
     " WHERE l.batch_id = ANY(:ids) AND l.live AND l.result IN ('paid', 'to_recover') AND k.state = 'settled'"
 )
+_ONLINE = text(
+    "SELECT k.code, k.state FROM packets k JOIN payout_batches b ON b.id = k.batch_id"
+    "  JOIN agency_contracts c ON c.id = b.contract_id WHERE k.batch_id = ANY(:ids) AND c.adapter = 'g2p'"
+)
 _CALLS = text(
     "SELECT c.verb || ' ' || coalesce(a.outcome, 'cut_off') AS what, count(*) AS n FROM agency_calls c"
     "  LEFT JOIN agency_answers a ON a.call_id = c.id JOIN packets k ON k.id = c.packet_id"
@@ -69,6 +73,13 @@ def differences(drawer: Money, books: Money) -> list[str]:
     names = sorted(key for key in drawer.keys() | books.keys() if drawer.get(key) != books.get(key))
     return [f"{code} {reference}: {drawer.get((code, reference), 0)} ≠ {books.get((code, reference), 0)}"
             for code, reference in names]  # fmt: skip
+
+
+def disagreements(session: Session, batch_ids: Sequence[int], stages: Mapping[str, str]) -> list[str]:
+    """Packets that are one thing to us and another to the post office, whose `stages` these are."""
+    ours = {row.code: row.state for row in session.execute(_ONLINE, {"ids": batch_ids})}
+    codes = sorted(code for code in ours.keys() | stages.keys() if ours.get(code) != stages.get(code))
+    return [f"{code}: {ours.get(code)} ≠ {stages.get(code)}" for code in codes]
 
 
 def calls(session: Session, batch_ids: Sequence[int]) -> dict[str, int]:

@@ -127,10 +127,11 @@ class Day:
             calls = counting.calls(session, self._offices.batch_ids)
             wrong = counting.wrong_books(session)
             failed = counting.failed_jobs(session)
+            disagreed = counting.disagreements(session, self._offices.batch_ids, self._post.stages())
         differing = counting.differences(drawer, books)
         met = self._post.desk.see("/faults")["met"] | self._banks.met
         alarms = self._post.desk.see("/alarms")["alarms"]
-        trouble = when_quiet["stray"] + end["stray"] + differing + wrong + failed + alarms
+        trouble = when_quiet["stray"] + end["stray"] + differing + disagreed + wrong + failed + alarms
         return {
             "well": quiet_s is not None and not trouble,
             "seed": self._seed,
@@ -141,6 +142,7 @@ class Day:
             "books_vnd": sum(books.values()),
             "lines_handed_out": len(drawer),
             "differences": differing[: counting.SHOWN],
+            "disagreements": disagreed,
             "check_books": wrong,
             "failed_jobs": failed,
             "alarms": alarms,

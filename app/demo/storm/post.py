@@ -51,6 +51,10 @@ class PostOffice:
         """Somebody called: the settlement is reported once more."""
         self.desk.settle(code)
 
+    def stages(self) -> dict[str, str]:
+        """Packet -> what it is here: received, accepted, paying, paid, settled, rejected or refused."""
+        return {one["code"]: one["stage"] for one in self.desk.see("/packets")["packets"]}
+
     def drawer(self) -> dict[tuple[str, str], int]:
         """(packet, line) -> đồng handed out."""
         handouts = self.desk.see("/drawer")["handouts"]
