@@ -15,7 +15,7 @@ import urllib.request
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from flask import Flask
 from flask_migrate import upgrade
@@ -111,7 +111,42 @@ def _run(settings: config.Settings, *, people: int) -> int:
         return _watch(parts, stopping)
 
 
-def start_parts(settings: config.Settings, app: Flask, stack: ExitStack) -> dict[str, subprocess.Popen[bytes]]:
+class Part:
+    """One process of a demo, in a group of its own; its log grows on through every start."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], log: IO[bytes]) -> None:
+        self._command, self._environment, self._log = command, environment, log
+        self.start()
+
+    def start(self) -> None:
+        """Start it, for the first time or again."""
+        self.process = subprocess.Popen(
+            self._command,
+            env=self._environment,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+            cwd=Path(__file__).parents[2],
+        )
+
+    def kill_and_start(self) -> None:
+        """SIGKILL, at whatever it is doing, and a new one."""
+        self.process.kill()
+        self.process.wait()
+        self.start()
+
+    def stop(self) -> None:
+        """Ask it to end, and end it when it does not."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(STOPPED_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+def start_parts(settings: config.Settings, app: Flask, stack: ExitStack) -> dict[str, Part]:
     """The processes of a demo over a prepared database; leaving `stack` stops them."""
     environment = {
         **os.environ,
@@ -143,17 +178,13 @@ def start_parts(settings: config.Settings, app: Flask, stack: ExitStack) -> dict
     parts = {}
     for name, command in commands.items():
         log = stack.enter_context((logs / f"{name}.log").open("ab"))
-        part = subprocess.Popen(
-            command, env=environment, stdout=log, stderr=log, start_new_session=True, cwd=Path(__file__).parents[2]
-        )
-        stack.callback(_stop, part)
+        part = Part(command, environment, log)
+        stack.callback(part.stop)
         parts[name] = part
     return parts
 
 
-def wait_until_up(
-    settings: config.Settings, parts: dict[str, subprocess.Popen[bytes]], stopping: threading.Event
-) -> None:
+def wait_until_up(settings: config.Settings, parts: dict[str, Part], stopping: threading.Event) -> None:
     """Wait until the pages of both sides answer. Raises CannotStart."""
     addresses = [
         f"http://127.0.0.1:{settings.port}/health/live",
@@ -163,18 +194,18 @@ def wait_until_up(
     while addresses and not stopping.is_set():
         addresses = [address for address in addresses if not _answers(address)]
         for name, part in parts.items():
-            if part.poll() is not None:
+            if part.process.poll() is not None:
                 raise CannotStart(f"Phần “{name}” dừng ngay khi khởi động; xem {settings.home}/log/{name}.log")
         if time.monotonic() > until:
             raise CannotStart(f"Quá {STARTED_WITHIN_S} giây chưa khởi động xong; xem thư mục {settings.home}/log")
         stopping.wait(0.2)
 
 
-def _watch(parts: dict[str, subprocess.Popen[bytes]], stopping: threading.Event) -> int:
+def _watch(parts: dict[str, Part], stopping: threading.Event) -> int:
     while not stopping.wait(0.5):
         for name, part in parts.items():
-            if part.poll() is not None:
-                sys.stderr.write(f"\nPhần “{name}” đã dừng (mã {part.returncode}); dừng tất cả.\n")
+            if part.process.poll() is not None:
+                sys.stderr.write(f"\nPhần “{name}” đã dừng (mã {part.process.returncode}); dừng tất cả.\n")
                 return 1
     _say("\nĐang dừng …")
     return 0
@@ -193,16 +224,6 @@ def _greet(settings: config.Settings) -> None:
         "",
     ]
     _say("\n".join(lines))
-
-
-def _stop(part: subprocess.Popen[Any]) -> None:
-    if part.poll() is None:
-        part.terminate()
-        try:
-            part.wait(STOPPED_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            part.kill()
-            part.wait()
 
 
 def _answers(address: str) -> bool:

@@ -57,7 +57,8 @@ def _weather(asked: argparse.Namespace, home: Path) -> Summary:
         app = prepare(settings, people=asked.people, months=asked.months)
         with app.app_context():
             db.engine.dispose()
-        wait_until_up(settings, start_parts(settings, app, stack), threading.Event())
+        parts = start_parts(settings, app, stack)
+        wait_until_up(settings, parts, threading.Event())
         with app.app_context():
             stack.callback(db.engine.dispose)
             day = Day(
@@ -68,7 +69,9 @@ def _weather(asked: argparse.Namespace, home: Path) -> Summary:
                 fury=asked.fury,
                 ahead=0 if asked.this_month else 1,
             )
-            return day.live(storm_s=asked.storm, calm_s=asked.calm)
+            return day.live(
+                storm_s=asked.storm, calm_s=asked.calm, kills=asked.kills, kill=parts["jobs"].kill_and_start
+            )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--this-month", action="store_true", help="not the next: after its cut-off everything is late")
     parser.add_argument("--fury", type=float, default=2.0, help="times as many faults as the sandbox's own storm")
+    parser.add_argument(
+        "--kills", type=int, default=0, help="kill -9 of the scheduler during the storm, give it --calm 900"
+    )
     parser.add_argument("--storm", type=int, default=60, help="seconds after which the faults stop at the latest")
     parser.add_argument("--calm", type=int, default=300, help="seconds after which it is said that it never gets quiet")
     parser.add_argument("--patience", type=int, default=3, help="seconds after which somebody asks again at once")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import text
@@ -66,11 +67,18 @@ class Day:
         self._desks = Desks(self._offices, self._post)
         self._began = time.monotonic()
 
-    def live(self, *, storm_s: int, calm_s: int) -> Summary:
-        """The whole day; `well` says whether it ended as it must."""
+    def live(self, *, storm_s: int, calm_s: int, kills: int = 0, kill: Callable[[], None] = lambda: None) -> Summary:
+        """The whole day; `well` says whether it ended as it must.
+
+        `kill` is done `kills` times in the storm. What a killed scheduler had claimed rests until its lease is over.
+        """
         with acting_as(SYSTEM):
             self._send_everything()
-            self._rounds(storm_s)
+            for _blow in range(kills):
+                self._rounds(storm_s // (kills + 1))
+                kill()
+                self._say("the scheduler was killed and started again")
+            self._rounds(storm_s // (kills + 1))
             self._post.clear()
             self._say("the faults have stopped")
             quiet_s = self._until_quiet(calm_s)
