@@ -83,11 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--this-month", action="store_true", help="not the next: after its cut-off everything is late")
     parser.add_argument("--fury", type=float, default=2.0, help="times as many faults as the sandbox's own storm")
-    parser.add_argument(
-        "--kills", type=int, default=0, help="kill -9 of the scheduler during the storm, give it --calm 900"
-    )
+    parser.add_argument("--kills", type=int, default=0, help="kill -9 of the scheduler during the storm")
     parser.add_argument("--storm", type=int, default=60, help="seconds after which the faults stop at the latest")
-    parser.add_argument("--calm", type=int, default=300, help="seconds after which it is said that it never gets quiet")
+    parser.add_argument("--calm", type=int, default=900, help="seconds after which it is said that it never gets quiet")
     parser.add_argument("--patience", type=int, default=3, help="seconds after which somebody asks again at once")
     parser.add_argument("--part-lines", type=int, default=25, help="lines in each part of a settlement")
     return parser
