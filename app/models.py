@@ -77,7 +77,9 @@ ARREARS_EXCLUSIONS = (
     "dead", "ended", "stopped", "to_recover", "suspended", "moved", "by_hand", "reopened", "rejected", "withdrawn",
 )  # fmt: skip
 USER_CHANGES = ("created", "changed", "disabled", "enabled", "password_reset", "password_changed")
-FAULTS_FOR_A_PERSON = ("unknown_packet", "other_agency", "superseded", "after_lock")
+FAULTS_FOR_A_PERSON = (
+    "unknown_packet", "other_agency", "superseded", "after_lock", "collected_unread", "not_collected",
+)  # fmt: skip
 MESSAGE_FAULTS = (
     *FAULTS_FOR_A_PERSON,
     "unreadable_line",
@@ -1449,6 +1451,34 @@ class SettlementEntry(Scoped, Model):
     amount_vnd: Mapped[int] = vnd("Đồng said", default=None)
     reason_code: Mapped[str | None] = words("Reason of an unpaid line", nullable=True)
     happened_at: Mapped[datetime | None] = instant("When it happened, by the agency")
+
+
+class SettlementCollection(Scoped, Model):
+    """Cash of a recovery that an agency says it took back: one receipt, one line, one amount; never changed."""
+
+    __tablename__ = "settlement_collections"
+    __table_args__ = (
+        UniqueConstraint("settlement_id", "receipt", "reference", "amount_vnd", name="uq_settlement_collections_said"),
+        CheckConstraint("amount_vnd > 0", name="amount_vnd"),
+        Index("ix_settlement_collections_receipt", "agency_id", "receipt"),
+        Index("ix_settlement_collections_line_id", "line_id"),
+        {
+            "comment": "Cash of recoveries that agencies say they took back: a set, whatever messages repeat. Append-only"
+        },
+    )
+    id: Mapped[int] = key()
+    settlement_id: Mapped[int] = mapped_column(
+        ForeignKey("settlements.id"), nullable=False, comment="Reported in which settlement"
+    )
+    inbox_id: Mapped[int] = mapped_column(ForeignKey("inbox.id"), nullable=False, comment="By which message first")
+    agency_id: Mapped[int] = mapped_column(Integer, nullable=False, comment="Whose receipt")
+    receipt: Mapped[str] = words("The agency's receipt: one receipt, one amount")
+    reference: Mapped[str] = words("Reference of the line once wrongly paid")
+    line_id: Mapped[int | None] = mapped_column(
+        ForeignKey("payout_lines.id"), comment="That line; empty when it is not one of ours"
+    )
+    amount_vnd: Mapped[int] = vnd("Đồng taken back", default=None)
+    happened_at: Mapped[datetime] = instant("When, by the agency")
 
 
 class SettlementRecord(Scoped, Model):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.agency.messages import Collected
 from app.models import Packet, PayoutLine, Settlement
 from app.services import periods
 from app.services.books import checking
@@ -23,13 +25,18 @@ def sent(session: Session, month: date) -> Packet:
 
 
 def reported(
-    session: Session, packet: Packet, said: dict[int, str] | None = None, *, report: str = "QT-1"
+    session: Session,
+    packet: Packet,
+    said: dict[int, str] | None = None,
+    *,
+    report: str = "QT-1",
+    collected: Sequence[Collected] = (),
 ) -> Settlement:
     """What the agency says: `said` by entitlement, everybody else was paid; committed."""
     lines = office.lines_of(session, packet)
     words = [office.result(line, (said or {}).get(line.entitlement_id, "paid")) for line in lines]
     with clock.at(month_of(session, packet).replace(day=20)):
-        office.hear(session, *office.parts(packet.code, words, report=report))
+        office.hear(session, *office.parts(packet.code, words, report=report, collected=collected))
     return office.settlement_of(session, packet)
 
 

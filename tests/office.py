@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.agency import messages
-from app.agency.messages import CallbackHead, ControlTotals, LineStatus, SettlementPart
+from app.agency.messages import CallbackHead, Collected, ControlTotals, LineStatus, SettlementPart
 from app.agency.port import Answer, Endpoint, OutgoingPacket, SettlementRef
 from app.models import Agency, InboxMessage, Packet, PayoutBatch, PayoutLine, Settlement
 from app.services import inbox, packets, sending
@@ -135,6 +135,11 @@ def results(lines: Sequence[PayoutLine], *outcomes: str) -> list[LineStatus]:
     return [result(line, outcome) for line, outcome in zip(lines, padded, strict=True)]
 
 
+def receipt(number: str, line: PayoutLine | str, amount_vnd: int) -> Collected:
+    """Money of a recovery that came back at the agency's counter."""
+    return Collected(number, line if isinstance(line, str) else line.reference, amount_vnd, clock.wall())
+
+
 def say(packet_code: str, *, lines: Iterable[LineStatus] = (), sender_id: str = "vnpost", **head: Any) -> bytes:
     """An `on-disburse` message about a packet."""
     facts: dict[str, Any] = {"message_id": f"vnpost-{next(_ids)}", "status": "pdng"} | head
@@ -151,13 +156,24 @@ def say(packet_code: str, *, lines: Iterable[LineStatus] = (), sender_id: str = 
 
 
 def parts(
-    packet_code: str, lines: Sequence[LineStatus], *, report: str = "QT-1", size: int = 5_000, **totals: Any
+    packet_code: str,
+    lines: Sequence[LineStatus],
+    *,
+    report: str = "QT-1",
+    size: int = 5_000,
+    collected: Sequence[Collected] = (),
+    **totals: Any,
 ) -> list[bytes]:
-    """A settlement in parts of `size` lines with its control totals."""
+    """A settlement in parts of `size` lines with its control totals; the first part has what was collected."""
     announced = totals.get("totals", ControlTotals.of(lines))
     chunks = [lines[start : start + size] for start in range(0, len(lines), size)] or [lines]
     return [
-        say(packet_code, lines=chunk, status="succ", settlement=SettlementPart(report, number, len(chunks), announced))
+        say(
+            packet_code,
+            lines=chunk,
+            status="succ",
+            settlement=SettlementPart(report, number, len(chunks), announced, tuple(collected) if number == 1 else ()),
+        )
         for number, chunk in enumerate(chunks, start=1)
     ]
 

@@ -228,8 +228,18 @@ class ControlTotals:
 
 
 @dataclass(frozen=True)
+class Collected:
+    """Money of a recovery that the agency took back in cash: `reference` is the line once wrongly paid."""
+
+    receipt: str
+    reference: str
+    amount_vnd: int
+    at: datetime
+
+
+@dataclass(frozen=True)
 class SettlementPart:
-    """Which settlement this is, part n of m, and the totals of the whole.
+    """Which settlement this is, part n of m, and the totals of the whole; what was collected of recoveries meanwhile.
 
     Part 0 carries no lines: the answer to a question for the state alone.
     """
@@ -238,6 +248,7 @@ class SettlementPart:
     part: int
     parts: int
     totals: ControlTotals
+    collected: tuple[Collected, ...] = ()
 
 
 @dataclass(frozen=True)

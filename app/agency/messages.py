@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app.agency.envelope import (
@@ -37,6 +37,7 @@ from app.agency.envelope import (
     BadMessage,
     Callback,
     CallbackHead,
+    Collected,
     ControlTotals,
     Envelope,
     LineFault,
@@ -76,6 +77,7 @@ __all__ = [
     "BadMessage",
     "Callback",
     "CallbackHead",
+    "Collected",
     "ControlTotals",
     "Envelope",
     "LineFault",
@@ -317,7 +319,22 @@ def _callback_meta(head: CallbackHead) -> dict[str, Any]:
                 RECOVER: {"people": totals.recover_people, "amount": amount_text(totals.recover_vnd)},
             },
         }
+        if head.settlement.collected:
+            meta["settlement"]["collected"] = _collected(head.settlement.collected)
     return meta
+
+
+def _collected(receipts: Sequence[Collected]) -> dict[str, Any]:
+    rows = [
+        {
+            "receipt": one.receipt,
+            "reference_id": one.reference,
+            "amount": amount_text(one.amount_vnd),
+            "timestamp": stamp(one.at),
+        }
+        for one in receipts
+    ]
+    return {"count": len(rows), "amount": amount_text(sum(one.amount_vnd for one in receipts)), "receipts": rows}
 
 
 def _line_status(line: LineStatus) -> dict[str, Any]:

@@ -7,7 +7,7 @@ only on bytes whose size is bounded, and believe them only after signing.verify.
 from __future__ import annotations
 
 import json
-import re
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, NoReturn
 
@@ -34,6 +34,7 @@ from app.agency.envelope import (
     BadMessage,
     Callback,
     CallbackHead,
+    Collected,
     ControlTotals,
     Envelope,
     LineFault,
@@ -48,16 +49,14 @@ from app.agency.envelope import (
     moment_of,
     split_code,
 )
+from app.agency.members import CONTROL, Json, child_of, rows_of, text_of, whole_of
 
 # The specification names actions inconsistently (and once with a stray quote): what each path tolerates.
 _REQUEST_ACTIONS = ("disburse", "search")
 _QUESTION_ACTIONS = ("on-disburse", "on-search", "on-search'", "search", "subscribe", "txn-status")
 _CALLBACK_ACTIONS = ("on-disburse", "on-search", "on-search'", "on-status", "notify")
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _SPEC_LINE_CODES = {"rjct.payee_fa.invalid": "ACCOUNT_INVALID", "rjct.reference_id.invalid": "WRONG_DATA"}
-
-Json = dict[str, Any]
 
 
 def read_request(body: bytes, *, now: datetime) -> Envelope:
@@ -67,20 +66,20 @@ def read_request(body: bytes, *, now: datetime) -> Envelope:
     """
     header, message = _open(body)
     head = _request_head(header, message, now)
-    meta = _object(header, "meta")
+    meta = child_of(header, "meta")
     if "txnstatus_request" in message:
         _action(header, _QUESTION_ACTIONS)
         return _question(head, message, meta)
     _action(header, _REQUEST_ACTIONS)
     if meta.get("recall") is True:
-        return Envelope(RECALL, head, recall_reason=_text(meta, "reason", 999))
+        return Envelope(RECALL, head, recall_reason=text_of(meta, "reason", 999))
     if "extension_decision" in meta:
         return Envelope(NOTICE, head, notice=_notice(meta))
-    rows = _rows(message, "disbursements", "disburemsents")
+    rows = rows_of(message, "disbursements", "disburemsents")
     if header.get("total_count") != len(rows):
         raise BadMessage("rjct.total_count.invalid", f"total_count is not {len(rows)}")
     lines = tuple(_packet_line(row, position) for position, row in enumerate(rows, start=1))
-    payers = {_text(row, "payer_fa", 160) for row in rows}
+    payers = {text_of(row, "payer_fa", 160) for row in rows}
     if len(payers) > 1:
         raise BadMessage("err.request.bad", "payer_fa: one payer per packet")
     head = _with_figures(head, meta, payer_fa=payers.pop() if payers else "")
@@ -89,27 +88,27 @@ def read_request(body: bytes, *, now: datetime) -> Envelope:
 
 
 def _notice(meta: Json) -> Notice:
-    decision, days = _text(meta, "extension_decision", 20), meta.get("extension_days")
+    decision, days = text_of(meta, "extension_decision", 20), meta.get("extension_days")
     if decision not in DECISIONS or type(days) is not int or not 1 <= days <= 19:
         raise BadMessage("err.request.bad", "meta.extension_decision, meta.extension_days")
     try:
-        due_on = date.fromisoformat(_text(meta, "due_on", 10))
+        due_on = date.fromisoformat(text_of(meta, "due_on", 10))
     except ValueError as error:
         raise BadMessage("err.request.bad", "meta.due_on: YYYY-MM-DD") from error
-    return Notice(decision, days, due_on, _text(meta, "reason", 2_000, default=""))
+    return Notice(decision, days, due_on, text_of(meta, "reason", 2_000, default=""))
 
 
 def read_callback(body: bytes, *, now: datetime) -> Callback:
     """An `on-disburse` or `on-status` message; a line that cannot be read becomes a LineFault."""
     header, message = _open(body)
     _action(header, _CALLBACK_ACTIONS)
-    transaction_id = _text(message, "transaction_id", 99)
+    transaction_id = text_of(message, "transaction_id", 99)
     known = message
     if "txnstatus_response" in message:
-        known = _object(_object(message, "txnstatus_response"), "txn_status")
+        known = child_of(child_of(message, "txnstatus_response"), "txn_status")
         if known.get("transaction_id") != transaction_id:
             raise BadMessage("err.request.bad", "txn_status names another transaction_id")
-    rows = _rows(known, "disbursements_status", "disburemsents_status")
+    rows = rows_of(known, "disbursements_status", "disburemsents_status")
     head = _callback_head(header, message, transaction_id, now)
     if rows and (head.settlement is None or head.settlement.part == 0 or head.status != SUCC):
         raise BadMessage("err.request.bad", "lines belong to part n of a settlement with status succ")
@@ -120,25 +119,31 @@ def read_callback(body: bytes, *, now: datetime) -> Callback:
             lines.append(_line_status(row))
         except BadMessage as error:
             faults.append(LineFault(position, _reference_of(row), error.code, error.text))
+    if head.settlement is not None and head.settlement.part:
+        try:
+            collected = _collected(child_of(child_of(header, "meta"), "settlement"))
+            head = replace(head, settlement=replace(head.settlement, collected=collected))
+        except BadMessage as error:
+            faults.append(LineFault(0, "", error.code, error.text))
     return Callback(head, tuple(lines), tuple(faults))
 
 
 def read_ack(body: bytes) -> Ack:
     """An acknowledgement; BadMessage when it is none."""
-    message = _object(_parse(body), "message")
+    message = child_of(_parse(body), "message")
     status = message.get("ack_status")
     if status not in (ACK, NACK, ERR):
         raise BadMessage("err.request.bad", "ack_status: ACK, NACK or ERR")
-    error = _object(message, "error")
-    meta = _object(message, "meta")
+    error = child_of(message, "error")
+    meta = child_of(message, "meta")
     return Ack(
         status=status,
         at=moment_of(message.get("timestamp")),
-        in_reply_to=_text(meta, "in_reply_to", 99, default=""),
-        transaction_id=_text(meta, "transaction_id", 99, default=""),
-        correlation_id=_text(message, "correlation_id", 99, default=""),
-        code=_text(error, "reason_code", 99, default="") or _text(error, "code", 99, default=""),
-        text=_text(error, "message", 999, default=""),
+        in_reply_to=text_of(meta, "in_reply_to", 99, default=""),
+        transaction_id=text_of(meta, "transaction_id", 99, default=""),
+        correlation_id=text_of(message, "correlation_id", 99, default=""),
+        code=text_of(error, "reason_code", 99, default="") or text_of(error, "code", 99, default=""),
+        text=text_of(error, "message", 999, default=""),
     )
 
 
@@ -146,8 +151,8 @@ def named_ids(body: bytes) -> tuple[str, str]:
     """(message_id, transaction_id) as far as they can be read, to address the refusal of a bad message."""
     try:
         parsed = _parse(body)
-        header, message = _object(parsed, "header"), _object(parsed, "message")
-        return _text(header, "message_id", 99, default=""), _text(message, "transaction_id", 99, default="")
+        header, message = child_of(parsed, "header"), child_of(parsed, "message")
+        return text_of(header, "message_id", 99, default=""), text_of(message, "transaction_id", 99, default="")
     except BadMessage:
         return "", ""
 
@@ -175,7 +180,7 @@ def _not_json(name: str) -> NoReturn:
 
 def _open(body: bytes) -> tuple[Json, Json]:
     parsed = _parse(body)
-    header, message = _object(parsed, "header"), _object(parsed, "message")
+    header, message = child_of(parsed, "header"), child_of(parsed, "message")
     if header.get("version", VERSION) != VERSION:
         raise BadMessage("rjct.version.invalid", f"version: {VERSION}")
     if header.get("is_msg_encrypted", False) is not False:
@@ -190,12 +195,12 @@ def _action(header: Json, tolerated: tuple[str, ...]) -> None:
 
 def _request_head(header: Json, message: Json, now: datetime) -> PacketHead:
     head = PacketHead(
-        transaction_id=_text(message, "transaction_id", 99),
-        message_id=_text(header, "message_id", 99),
+        transaction_id=text_of(message, "transaction_id", 99),
+        message_id=text_of(header, "message_id", 99),
         message_ts=_not_future(header, now),
-        sender_id=_text(header, "sender_id", 99, code="err.sender_id.invalid"),
-        receiver_id=_text(header, "receiver_id", 99, code="err.receiver_id.invalid"),
-        sender_uri=_text(header, "sender_uri", 999, default=""),
+        sender_id=text_of(header, "sender_id", 99, code="err.sender_id.invalid"),
+        receiver_id=text_of(header, "receiver_id", 99, code="err.receiver_id.invalid"),
+        sender_uri=text_of(header, "sender_uri", 999, default=""),
     )
     split_code(head.transaction_id)
     return head
@@ -212,13 +217,13 @@ def _with_figures(head: PacketHead, meta: Json, *, payer_fa: str) -> PacketHead:
         receiver_id=head.receiver_id,
         sender_uri=head.sender_uri,
         payer_fa=payer_fa,
-        area=_text(meta, "area", 20, default=""),
-        period=_text(meta, "period", 20, default=""),
-        kind=_text(meta, "kind", 8, default=""),
-        replaces=_text(meta, "replaces", 99, default=""),
-        line_count=_whole(meta, "line_count"),
+        area=text_of(meta, "area", 20, default=""),
+        period=text_of(meta, "period", 20, default=""),
+        kind=text_of(meta, "kind", 8, default=""),
+        replaces=text_of(meta, "replaces", 99, default=""),
+        line_count=whole_of(meta, "line_count"),
         total_vnd=amount_vnd(meta.get("total_amount")),
-        line_set_sha256=_text(meta, "line_set_sha256", 64),
+        line_set_sha256=text_of(meta, "line_set_sha256", 64),
     )
 
 
@@ -238,13 +243,13 @@ def _tie_out(head: PacketHead, lines: tuple[PacketLine, ...]) -> None:
 
 
 def _question(head: PacketHead, message: Json, meta: Json) -> Envelope:
-    question = _object(message, "txnstatus_request")
+    question = child_of(message, "txnstatus_request")
     if question.get("attribute_type") != "transaction_id":
         raise BadMessage("rjct.action.not_supported", "attribute_type: transaction_id")
     if question.get("attribute_value") != head.transaction_id:
         raise BadMessage("err.request.bad", "attribute_value is not the transaction_id")
-    part = _whole(meta, "part", default=0)
-    return Envelope(TXN_STATUS, head, settlement_id=_text(meta, "settlement_id", 99, default=""), part=part)
+    part = whole_of(meta, "part", default=0)
+    return Envelope(TXN_STATUS, head, settlement_id=text_of(meta, "settlement_id", 99, default=""), part=part)
 
 
 def _packet_line(row: Json, position: int) -> PacketLine:
@@ -252,11 +257,11 @@ def _packet_line(row: Json, position: int) -> PacketLine:
         if row.get("currency_code", CURRENCY) != CURRENCY:
             raise BadMessage("rjct.currency_code.invalid", f"currency_code: {CURRENCY}")
         line = PacketLine(
-            reference=_text(row, "reference_id", 64, code="rjct.reference_id.invalid"),
-            payee_fa=_text(row, "payee_fa", 160, code="rjct.payee_fa.invalid"),
-            payee_name=_text(row, "payee_name", 200, default=""),
+            reference=text_of(row, "reference_id", 64, code="rjct.reference_id.invalid"),
+            payee_fa=text_of(row, "payee_fa", 160, code="rjct.payee_fa.invalid"),
+            payee_name=text_of(row, "payee_name", 200, default=""),
             amount_vnd=amount_vnd(row.get("amount")),
-            area=_text(_object(row, "meta"), "area", 20, default=""),
+            area=text_of(child_of(row, "meta"), "area", 20, default=""),
         )
         if line.amount_vnd == 0:
             raise BadMessage("rjct.amount.invalid", "amount: above zero")
@@ -269,44 +274,66 @@ def _callback_head(header: Json, message: Json, transaction_id: str, now: dateti
     status = header.get("status")
     if status not in (RCVD, PDNG, SUCC, RJCT):
         raise BadMessage("err.request.bad", "status: rcvd, pdng, succ or rjct")
-    meta = _object(header, "meta")
-    recall = _text(meta, "recall", 20, default="")
+    meta = child_of(header, "meta")
+    recall = text_of(meta, "recall", 20, default="")
     if recall not in ("", "confirmed", "refused"):
         raise BadMessage("err.request.bad", "meta.recall: confirmed or refused")
     split_code(transaction_id)
     return CallbackHead(
         transaction_id=transaction_id,
-        message_id=_text(header, "message_id", 99),
+        message_id=text_of(header, "message_id", 99),
         message_ts=_not_future(header, now),
-        sender_id=_text(header, "sender_id", 99, code="err.sender_id.invalid"),
-        receiver_id=_text(header, "receiver_id", 99, code="err.receiver_id.invalid"),
+        sender_id=text_of(header, "sender_id", 99, code="err.sender_id.invalid"),
+        receiver_id=text_of(header, "receiver_id", 99, code="err.receiver_id.invalid"),
         status=status,
-        reason_code=_text(meta, "reason_code", 99, default="") or _text(header, "status_reason_code", 99, default=""),
-        reason_message=_text(header, "status_reason_message", 999, default=""),
-        correlation_id=_text(message, "correlation_id", 99, default=""),
-        in_reply_to=_text(meta, "in_reply_to", 99, default=""),
+        reason_code=text_of(meta, "reason_code", 99, default="")
+        or text_of(header, "status_reason_code", 99, default=""),
+        reason_message=text_of(header, "status_reason_message", 999, default=""),
+        correlation_id=text_of(message, "correlation_id", 99, default=""),
+        in_reply_to=text_of(meta, "in_reply_to", 99, default=""),
         recall=recall,
-        extension_days=_whole(meta, "extension_days", default=0),
-        settlement=_settlement(_object(meta, "settlement")) if "settlement" in meta else None,
+        extension_days=whole_of(meta, "extension_days", default=0),
+        settlement=_settlement(child_of(meta, "settlement")) if "settlement" in meta else None,
     )
 
 
 def _settlement(meta: Json) -> SettlementPart:
-    part, parts = _whole(meta, "part"), _whole(meta, "parts")
+    part, parts = whole_of(meta, "part"), whole_of(meta, "parts")
     if part > parts or parts < 1:
         raise BadMessage("err.request.bad", "settlement: part n of m")
     figures: list[int] = []
     for outcome in (PAID, UNPAID, RECOVER):
-        of_outcome = _object(_object(meta, "totals"), outcome)
-        figures += (_whole(of_outcome, "people"), amount_vnd(of_outcome.get("amount")))
-    return SettlementPart(_text(meta, "settlement_id", 99), part, parts, ControlTotals(*figures))
+        of_outcome = child_of(child_of(meta, "totals"), outcome)
+        figures += (whole_of(of_outcome, "people"), amount_vnd(of_outcome.get("amount")))
+    return SettlementPart(text_of(meta, "settlement_id", 99), part, parts, ControlTotals(*figures))
+
+
+def _collected(meta: Json) -> tuple[Collected, ...]:
+    """Receipts of money taken back; all of them or BadMessage, as their count and sum must be those announced."""
+    if "collected" not in meta:
+        return ()
+    said = child_of(meta, "collected")
+    found = tuple(
+        Collected(
+            receipt=text_of(row, "receipt", 64),
+            reference=text_of(row, "reference_id", 64, code="rjct.reference_id.invalid"),
+            amount_vnd=amount_vnd(row.get("amount")),
+            at=moment_of(row.get("timestamp")),
+        )
+        for row in rows_of(said, "receipts")
+    )
+    if not all(one.amount_vnd for one in found):
+        raise BadMessage("rjct.amount.invalid", "collected: every amount above zero")
+    if (whole_of(said, "count"), amount_vnd(said.get("amount"))) != (len(found), sum(one.amount_vnd for one in found)):
+        raise BadMessage("rjct.amount.invalid", "collected: count and amount are not those of the receipts")
+    return found
 
 
 def _line_status(row: Json) -> LineStatus:
-    meta = _object(row, "meta")
-    reason_code = _text(meta, "reason_code", 40, default="")
+    meta = child_of(row, "meta")
+    reason_code = text_of(meta, "reason_code", 40, default="")
     if not reason_code:
-        spec_code = _text(row, "status_reason_code", 99, default="")
+        spec_code = text_of(row, "status_reason_code", 99, default="")
         reason_code = _SPEC_LINE_CODES.get(spec_code, "OTHER" if spec_code else "")
     outcome: Outcome
     if row.get("status") == RJCT:
@@ -319,18 +346,18 @@ def _line_status(row: Json) -> LineStatus:
     if row.get("currency_code", CURRENCY) != CURRENCY:
         raise BadMessage("rjct.currency_code.invalid", f"currency_code: {CURRENCY}")
     return LineStatus(
-        reference=_text(row, "reference_id", 64, code="rjct.reference_id.invalid"),
+        reference=text_of(row, "reference_id", 64, code="rjct.reference_id.invalid"),
         outcome=outcome,
         amount_vnd=amount_vnd(row.get("amount")),
         at=moment_of(row.get("timestamp")),
         reason_code=reason_code,
-        reason_message=_text(row, "status_reason_message", 999, default=""),
+        reason_message=text_of(row, "status_reason_message", 999, default=""),
     )
 
 
 def _reference_of(row: Json) -> str:
     reference = row.get("reference_id")
-    return reference[:64] if isinstance(reference, str) and not _CONTROL.search(reference) else ""
+    return reference[:64] if isinstance(reference, str) and not CONTROL.search(reference) else ""
 
 
 def _not_future(header: Json, now: datetime) -> datetime:
@@ -339,37 +366,3 @@ def _not_future(header: Json, now: datetime) -> datetime:
     if (moment - now).total_seconds() > FUTURE_TOLERANCE_S:
         raise BadMessage("rjct.message_ts.invalid", "message_ts lies in the future")
     return moment
-
-
-def _object(parent: Json, name: str) -> Json:
-    child = parent.get(name, {})
-    if not isinstance(child, dict):
-        raise BadMessage("err.request.bad", f"{name}: an object")
-    return child
-
-
-def _rows(parent: Json, *names: str) -> list[Json]:
-    found = [parent[name] for name in names if name in parent]
-    if len(found) != 1 or not isinstance(found[0], list):
-        raise BadMessage("err.request.bad", f"{names[0]}: one list")
-    rows: list[Json] = found[0]
-    if not all(isinstance(row, dict) for row in rows):
-        raise BadMessage("err.request.bad", f"{names[0]}: a list of objects")
-    return rows
-
-
-def _text(parent: Json, name: str, most: int, *, default: str | None = None, code: str = "err.request.bad") -> str:
-    """Text of 1 to `most` characters, none of them control; absent or empty is `default` if there is one."""
-    value = parent.get(name)
-    if default is not None and (value is None or value == ""):
-        return default
-    if not isinstance(value, str) or not 1 <= len(value) <= most or _CONTROL.search(value):
-        raise BadMessage(code, f"{name}: text of 1 to {most} characters")
-    return value
-
-
-def _whole(parent: Json, name: str, *, default: int | None = None) -> int:
-    value = parent.get(name, default)
-    if type(value) is not int or not 0 <= value <= 1_000_000_000:
-        raise BadMessage("err.request.bad", f"{name}: a whole number")
-    return value

@@ -20,7 +20,7 @@ from app.models import DeadlineExtension, Settlement, SettlementRecord
 from app.rules import deadlines
 from app.screens.interface import SafeInterface
 from app.services import extensions
-from app.services.settlements import arithmetic, holding, locking, reopening
+from app.services.settlements import arithmetic, collecting, holding, locking, reopening
 from app.services.settlements.arithmetic import Figures
 
 EXTEND = {
@@ -57,6 +57,7 @@ class SettlementsApi(SettlementLines):
         figures = arithmetic.figures(session, item.id)
         stands = {
             "figures": figures_shown(figures),
+            "collected": [collected_shown(one) for one in collecting.of_settlements(session, [item.id])],
             "extended_due_on": extensions.due_on(session, item.id).isoformat(),
             "held_count": holding.count(session, item.id),
         }
@@ -228,6 +229,17 @@ def figures_shown(figures: Figures) -> dict[str, Any]:
     tallies = {name: getattr(figures, name) for name in names}
     shown: dict[str, Any] = {name: {"people": tally.people, "vnd": tally.vnd} for name, tally in tallies.items()}
     return shown | {"ties_out": figures.ties_out, "problems": list(figures.problems)}
+
+
+def collected_shown(one: collecting.Receipt) -> dict[str, Any]:
+    """Cash of a recovery that the agency took back; `standing` says whether the lock counts it, or why not."""
+    return {
+        "receipt": one.receipt,
+        "reference": one.reference,
+        "amount_vnd": one.amount_vnd,
+        "standing": one.standing,
+        "recovery_id": one.recovery_id,
+    }
 
 
 def _refuse_repetition(session: Session, settlement_id: int, values: dict[str, Any]) -> None:

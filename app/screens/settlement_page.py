@@ -20,7 +20,7 @@ from app.rules import deadlines, names
 from app.rules.problems import UnreadableError
 from app.rules.states import SETTLEMENT
 from app.screens.fields import said
-from app.services.settlements import arithmetic, faults, heard, holding, lines, together
+from app.services.settlements import arithmetic, collecting, faults, heard, holding, lines, together
 from app.services.settlements.arithmetic import Figures, Tally
 from app.services.settlements.saying import DECISIONS, FINDINGS, REASONS, STANDING_TONES, STANDINGS
 from app.web.words import tag, thousands, vnd
@@ -79,6 +79,7 @@ class SettlementPage:
     faults: Sequence[faults.Fault]
     months: Sequence[tuple[Settlement, Figures]]
     waits_for: str
+    collected: Sequence[collecting.Receipt]
     period: AreaPeriod | None
 
     @property
@@ -95,6 +96,11 @@ class SettlementPage:
     def lockable(self) -> bool:
         """Everything that is locked at once ties out and has been accepted by the agency."""
         return self.is_open and not self.waits_for and self.whole.ties_out
+
+    @property
+    def counted_at_the_lock_vnd(self) -> int:
+        """What the lock counts as come back of recoveries."""
+        return sum(one.amount_vnd for one in self.collected if one.standing in ("ready", "opens"))
 
     @property
     def granted_days(self) -> int:
@@ -191,6 +197,7 @@ def of(session: Session, item: Settlement) -> SettlementPage:
         faults=faults.of_settlement(session, item.id),
         months=months,
         waits_for=waits_for,
+        collected=collecting.of_settlements(session, [one.id for one, _figures in months]),
         period=session.scalars(
             select(AreaPeriod).where(
                 AreaPeriod.area_id == item.batch.area_id, AreaPeriod.period_id == item.batch.period_id
@@ -302,7 +309,7 @@ def reopen_sentence(page: SettlementPage) -> str:
     )
 
 
-def lock_sentence(figures: Figures) -> str:
+def lock_sentence(figures: Figures, counted_vnd: int = 0) -> str:
     """What the dialog of the lock says will happen, in numbers."""
     sentences = [_("Ghi %(figures)s.", figures=written_in_words(figures))]
     carried = figures.unpaid.people - figures.stopped.people
@@ -310,6 +317,8 @@ def lock_sentence(figures: Figures) -> str:
         sentences.append(_("%(count)s người chưa trả được mang tiền sang kỳ sau.", count=thousands(carried)))
     if figures.stopped.people:
         sentences.append(_("%(count)s người dừng chi trả, không mang sang.", count=thousands(figures.stopped.people)))
+    if counted_vnd:
+        sentences.append(_("%(vnd)s tiền truy thu đã thu được ghi vào các khoản truy thu.", vnd=vnd(counted_vnd)))
     sentences.append(_("Sau khi chốt, chỉ lãnh đạo mở lại được, với lý do."))
     return " ".join(map(str, sentences))
 
@@ -325,6 +334,11 @@ def standing_words(standing: str) -> str:
 def standing_tag(standing: str) -> Markup:
     """How a line stands, as a badge."""
     return tag(standing_words(standing), STANDING_TONES[standing])
+
+
+def collected_tag(one: collecting.Receipt) -> Markup:
+    """How money of a recovery that the agency took back stands, as a badge."""
+    return tag(str(gettext(one.words)), one.tone)
 
 
 def reason_words(code: str | None) -> str:
@@ -352,6 +366,13 @@ def fault_words(fault: faults.Fault) -> str:
         )
     elif fault.code == "missing_part":
         details = _("thiếu %(parts)s trong %(of)s phần", parts=", ".join(map(str, facts["missing"])), of=facts["parts"])
+    elif fault.code == "not_collected":
+        details = _(
+            "phiếu thu %(receipt)s, %(said)s (%(why)s)",
+            receipt=facts["receipt"],
+            said=vnd(facts["said_vnd"]),
+            why=gettext(collecting.STANDINGS[facts["standing"]]),
+        )
     elif fault.code == "after_lock":
         details = _("%(count)s dòng khác", count=thousands(facts["differing"]))
     elif fault.code == "superseded" and facts["paid_lines"]:

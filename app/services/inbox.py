@@ -26,7 +26,7 @@ from app.extensions import transaction
 from app.models import Agency, InboxMessage, Packet, Settlement
 from app.rules.actors import ROOT_PATH, Actor, agency_actor
 from app.services import answering, extensions, incoming, statistics
-from app.services.settlements import applying, faults, holding
+from app.services.settlements import applying, collecting, faults, holding
 
 LEASE_S = 300
 ATTEMPTS = 5
@@ -250,6 +250,7 @@ def _settle(session: Session, packet: Packet, row: InboxMessage, callback: Callb
         return _ignored(_("Tin quyết toán không có dòng nào."))
     if packet.state == "settled":
         differing = faults.differing(session, packet.batch_id, callback.lines)
+        differing += collecting.unheard(session, packet.id, part.collected)
         if differing:
             faults.note(session, row, "after_lock", differing=differing, **_about(callback))
         return _ignored(

@@ -18,7 +18,7 @@ from app.agency.messages import Callback, ControlTotals, LineFault
 from app.models import REASON_CODES, Settlement
 from app.rules.actors import Actor
 from app.services import transitions
-from app.services.settlements import columns, faults, reports
+from app.services.settlements import collecting, columns, faults, reports
 
 FAULTS_SHOWN = 5
 
@@ -96,6 +96,9 @@ def apply(session: Session, packet_id: int, inbox_id: int, callback: Callback, *
     assert part is not None and part.part > 0, "inbox looked"
     words = columns.of_entries(callback.lines)
     session.execute(_KEEP, _facts(settlement) | words | {"inbox": inbox_id})
+    if part.collected:
+        ours = [_entitlement_of(one.reference) for one in part.collected]
+        collecting.keep(session, settlement, inbox_id, part.collected, ours)
     reopened = _merge(session, settlement, inbox_id, callback, words)
     said = ControlTotals.of(callback.lines)
     before = reports.read(settlement.reported)
@@ -150,6 +153,12 @@ def _merge(
         faults.of_lines(session, settlement, inbox_id, callback, ours)
     session.execute(text("SET LOCAL enable_nestloop = on"))
     return sorted(session.execute(_REOPEN, {"ids": found.decided}).scalars()) if found.decided else []
+
+
+def _entitlement_of(reference: str) -> int | None:
+    """The key our own references end in."""
+    found = _OURS.fullmatch(reference)
+    return int(found[1]) if found else None
 
 
 def _move(session: Session, settlement: Settlement, *, complete: bool, by: Actor) -> None:

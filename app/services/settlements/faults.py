@@ -35,6 +35,8 @@ WORDS: dict[str, str] = {
     "contradiction": N_("Mâu thuẫn với tin trước"),
     "wrong_totals": N_("Tổng số báo không khớp các dòng"),
     "missing_part": N_("Thiếu phần của quyết toán"),
+    "collected_unread": N_("Phần báo tiền truy thu đã thu không đọc được"),
+    "not_collected": N_("Tiền truy thu báo đã thu chưa ghi được"),
 }
 
 _NOTE = text(
@@ -115,16 +117,16 @@ def of_lines(session: Session, settlement: Settlement, inbox_id: int, callback: 
     """The faults of a settlement message's lines, after its entries were kept; `ours` are entitlements it names, joined."""
     unreadable = [
         {
-            "position": one.position,
+            "position": one.position or None,
             "reference": one.reference[:64],
-            "code": "unreadable_line",
+            "code": "unreadable_line" if one.position else "collected_unread",
             "facts": {"code": one.code},
         }
         for one in callback.faults
     ]
     if unreadable:
         _write(session, inbox_id, settlement.id, unreadable)
-    broken = {one.position for one in callback.faults}
+    broken = {one.position for one in callback.faults if one.position}
     positions = (n for n in range(1, len(callback.lines) + len(broken) + 1) if n not in broken)
     session.execute(
         _LINES,

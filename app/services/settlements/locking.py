@@ -15,7 +15,7 @@ from app.rules import money
 from app.rules.actors import Actor, Role
 from app.services import extensions, journal, transitions
 from app.services.recoveries import opening, withholding
-from app.services.settlements import arithmetic, reopening, together
+from app.services.settlements import arithmetic, collecting, reopening, together
 from app.services.settlements.arithmetic import Figures
 
 
@@ -84,6 +84,7 @@ def lock_many(session: Session, settlement_ids: Collection[int], *, by: Actor) -
     journal.settled(session, ids, by=by)
     opening.by_settlement(session, ids, by=by)
     withholding.count(session, settlement_ids=ids, by=by)
+    collecting.count(session, ids, by=by)
     _write_figures(session, ids, found, by)
     extensions.lapse_of(session, ids, because=_("Quyết toán đã chốt khi chưa có quyết định gia hạn."))
     _move(session, rows, found, by)

@@ -51,7 +51,8 @@ SELECT r.id FROM recoveries r
  WHERE r.state IN ('open', 'closed')
    AND EXISTS (SELECT 1 FROM recovery_lines x JOIN payout_lines l ON l.id = x.line_id
                 WHERE x.recovery_id = r.id AND l.batch_id = ANY(:batches))
-   AND (r.source <> 'settlement' OR EXISTS (SELECT 1 FROM recovery_entries e WHERE e.recovery_id = r.id)
+   AND (r.source <> 'settlement' OR EXISTS (SELECT 1 FROM recovery_entries e WHERE e.recovery_id = r.id
+                      AND (e.settlement_id IS NULL OR e.settlement_id <> ALL(:ids)))
         OR EXISTS (SELECT 1 FROM withholdings w WHERE w.recovery_id = r.id AND w.outcome = 'waiting'))
 """)
 _OPENED = text("""
@@ -66,15 +67,17 @@ SELECT e.recovery_id, r.state, EXISTS (SELECT 1 FROM recovery_entries o WHERE o.
 """)
 _TAKE_BACK = text("""
 WITH counted AS (
-    SELECT recovery_id, area_path, line_id, settlement_id, sum(amount_vnd) AS vnd FROM recovery_entries
-     WHERE settlement_id = ANY(:ids) GROUP BY recovery_id, area_path, line_id, settlement_id HAVING sum(amount_vnd) > 0
+    SELECT recovery_id, area_path, kind, reference, line_id, settlement_id, sum(amount_vnd) AS vnd FROM recovery_entries
+     WHERE settlement_id = ANY(:ids) GROUP BY recovery_id, area_path, kind, reference, line_id, settlement_id
+    HAVING sum(amount_vnd) > 0
 ), again AS (
     UPDATE withholdings w SET outcome = 'waiting' FROM counted c
      WHERE w.line_id = c.line_id AND w.recovery_id = c.recovery_id
 )
-INSERT INTO recovery_entries (recovery_id, area_path, kind, amount_vnd, line_id, settlement_id, note, entered_by, at)
-SELECT recovery_id, area_path, 'withheld', -vnd, line_id, settlement_id, :reason, :by, :now
-  FROM counted ORDER BY recovery_id, line_id DESC
+INSERT INTO recovery_entries (recovery_id, area_path, kind, amount_vnd, line_id, settlement_id, reference, note,
+    entered_by, at)
+SELECT recovery_id, area_path, kind, -vnd, line_id, settlement_id, reference, :reason, :by, :now
+  FROM counted ORDER BY recovery_id, line_id DESC, reference DESC
 RETURNING id
 """)
 
@@ -193,9 +196,6 @@ def _give_back_recoveries(session: Session, facts: dict[str, Any], by: Actor, be
     started = list(session.execute(_STARTED, facts).scalars())
     if started:
         raise RecoveryStarted(people=_people(session, started))
-    opened = list(session.execute(_OPENED, facts).scalars())
-    if opened:
-        transitions.move_all(session, "recovery", opened, "withdraw", by=by, because=because)
     counted = session.execute(_COUNTED, facts).all()
     written_off = [row.recovery_id for row in counted if row.written_off]
     if written_off:
@@ -208,6 +208,9 @@ def _give_back_recoveries(session: Session, facts: dict[str, Any], by: Actor, be
     entries = list(session.execute(_TAKE_BACK, told).scalars())
     if entries:
         journal.recovery_entries(session, entries, by=by)
+    opened = list(session.execute(_OPENED, facts).scalars())
+    if opened:
+        transitions.move_all(session, "recovery", opened, "withdraw", by=by, because=because)
     again = set(session.execute(_HOLD_AGAIN, facts).scalars())
     too_much = list(session.execute(_TOO_MUCH, {"ids": list(again)}).scalars())
     if too_much:
