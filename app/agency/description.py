@@ -243,7 +243,19 @@ def _settlement() -> Json:
     figures = _object({"people": {"type": "integer", "minimum": 0}, "amount": _ref("Amount")})
     number = {"type": "integer", "minimum": 0, "maximum": 10_000}
     totals = _object(dict.fromkeys(("paid", "unpaid", "recover"), figures))
-    return _object({"settlement_id": _short(), "part": number, "parts": number | {"minimum": 1}, "totals": totals})
+    receipt = _object(
+        {"receipt": _short(64), "reference_id": _short(64), "amount": _ref("Amount"), "timestamp": _MOMENT}
+    )
+    receipts = {"type": "array", "items": receipt, "maxItems": 5_000}
+    count = {"type": "integer", "minimum": 0}
+    members = {
+        "settlement_id": _short(),
+        "part": number,
+        "parts": number | {"minimum": 1},
+        "totals": totals,
+        "collected": _object({"count": count, "amount": _ref("Amount"), "receipts": receipts}),
+    }
+    return _object(members, required=["settlement_id", "part", "parts", "totals"])
 
 
 def _line_status() -> Json:

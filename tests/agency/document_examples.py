@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.agency import messages
-from app.agency.messages import Ack, ControlTotals, LineStatus, Notice, PacketLine, SettlementPart
+from app.agency.messages import Ack, Collected, ControlTotals, LineStatus, Notice, PacketLine, SettlementPart
 from app.agency.signing import SigningKey
 from tests.agency.contract_samples import NOW, callback_head, head_of
 
@@ -36,7 +36,9 @@ _HEAD = head_of(LINES, message_id="2f1c4a9e0d")
 _SETTLED = callback_head(
     message_id="vnpost-000081",
     status="succ",
-    settlement=SettlementPart("QT-0007", 1, 1, ControlTotals.of(STATUSES)),
+    settlement=SettlementPart(
+        "QT-0007", 1, 1, ControlTotals.of(STATUSES), (Collected("PT-0031", "202609-17", 200_000, AT),)
+    ),
 )
 _QUESTION = replace(_HEAD, message_id="q-77", sender_uri="")
 

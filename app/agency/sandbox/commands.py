@@ -1,7 +1,8 @@
 """The running sandbox by command: its knobs, packets and drawer, and everything its clerk can do. Speaks its control API.
 
 `python -m app.agency.sandbox knobs http_429=0.2 seed=7`, `… storm`, `… clear`, `… faults`, `… packets`, `… drawer [CODE]`,
-`… accept|reject|pay|settle|extension CODE`, `… recall ID yes|no`. What comes back is JSON.
+`… accept|reject|pay|settle|extension CODE`, `… recall ID yes|no`, `… collect LINE ĐỒNG`, `… collections`. What comes
+back is JSON.
 """
 
 from __future__ import annotations
@@ -61,6 +62,13 @@ def _recall(asked: argparse.Namespace, ask: Ask) -> Any:
     return ask(f"/recalls/{number}", {"agree": answer == "yes", "reason": asked.reason})
 
 
+def _collect(asked: argparse.Namespace, ask: Ask) -> Any:
+    reference, amount = _named(asked, 2)
+    if not (amount.isascii() and amount.isdigit()):
+        raise NotDone("collect: số tiền là số đồng, ví dụ 540000")
+    return ask("/collections", {"reference": reference, "amount": int(amount)})
+
+
 def _act(asked: argparse.Namespace, ask: Ask) -> Any:
     (code,) = _named(asked, 1)
     facts = {"reason": {"reason": asked.reason}, "days": {"days": asked.days}}
@@ -79,6 +87,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Ask], Any]] = {
     "faults": lambda _asked, ask: ask("/faults", None),
     "drawer": _drawer,
     "recall": _recall,
+    "collect": _collect,
+    "collections": lambda _asked, ask: ask("/collections", None),
     **dict.fromkeys(("accept", "reject", "pay", "settle", "extension"), _act),
 }
 

@@ -67,6 +67,10 @@ def _reading_routes(api: Blueprint, office: SandboxPostOffice) -> None:
             vnd=sum(handout.amount_vnd for handout in handouts),
         )
 
+    @api.get("/collections")
+    def collections() -> Response:
+        return jsonify(collections=[asdict(one) for one in office.store.collections()])
+
     @api.get("/recalls")
     def recalls() -> Response:
         return jsonify(recalls=[asdict(recall) for recall in office.store.recalls()])
@@ -117,6 +121,10 @@ def _clerk_routes(api: Blueprint, office: SandboxPostOffice) -> None:
     @api.post("/packets/<code>/plan")
     def plan(code: str) -> Response:
         return _shown(desk.plan(code, {str(key): str(value) for key, value in _asked().items()}))
+
+    @api.post("/collections")
+    def collect() -> Response:
+        return jsonify(asdict(desk.collect(str(_asked().get("reference", "")), _whole("amount", 0))))
 
     @api.post("/recalls/<int:recall_id>")
     def answer_recall(recall_id: int) -> Response:

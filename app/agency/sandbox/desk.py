@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import astuple
 from datetime import datetime, timedelta
 
 from app.agency.envelope import PAID, RECOVER, UNPAID, stamp
@@ -11,7 +12,7 @@ from app.agency.sandbox.clock import day_of
 from app.agency.sandbox.home import Config
 from app.agency.sandbox.knobs import knob
 from app.agency.sandbox.paying import Chances, Fate, fate, is_plan
-from app.agency.sandbox.store import Line, Packet, Recall, Store
+from app.agency.sandbox.store import Collection, Line, Packet, Recall, Store
 
 LONGEST_EXTENSION_DAYS = 19
 LONGEST_REASON = 500
@@ -121,8 +122,30 @@ class Desk:
                 code,
             )
             self._store.run("UPDATE packets SET settlements = settlements + 1 WHERE code = ?", code)
+            self._store.run(
+                "UPDATE collections SET packet_code = ? WHERE packet_code = '' AND area = ?", code, packet.area
+            )
             settling.report(self._store, self._config, self._now(), self.packet(packet.code))
         return self.packet(code)
+
+    def collect(self, reference_id: str, amount_vnd: int) -> Collection:
+        """Thu hồi: somebody brings back money handed out for a line; the commune's next settlement reports it."""
+        with self._store.transaction():
+            handed = self._store.one(
+                "SELECT h.amount_vnd, p.area, (SELECT coalesce(sum(amount_vnd), 0) FROM collections c "
+                "WHERE c.reference_id = h.reference_id) AS back_vnd, (SELECT count(*) FROM collections) AS number "
+                "FROM handouts h JOIN packets p ON p.code = h.packet_code WHERE h.reference_id = ?",
+                reference_id,
+            )
+            if handed is None:
+                raise ClerkRefused(f"Chưa trao tiền cho dòng {reference_id[:64]}.")
+            most_vnd = handed["amount_vnd"] - handed["back_vnd"]
+            if not 1 <= amount_vnd <= most_vnd:
+                raise ClerkRefused(f"Số tiền thu hồi phải từ 1 đến {most_vnd} đồng.")
+            receipt = f"PT-{self._store.era()}-{handed['number'] + 1:05d}"
+            made = Collection(receipt, reference_id, handed["area"], amount_vnd, stamp(self._counter_now()), "")
+            self._store.run("INSERT INTO collections VALUES (?, ?, ?, ?, ?, ?)", *astuple(made))
+        return made
 
     def ask_extension(self, code: str, days: int, reason: str) -> Packet:
         """Ask the sender for `days` more until our settlement."""

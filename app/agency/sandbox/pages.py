@@ -177,8 +177,20 @@ def _packet_routes(pages: Blueprint, office: SandboxPostOffice) -> None:
         handouts = office.drawer()
         total_vnd = sum(handout.amount_vnd for handout in handouts)
         return render_template(
-            "sandbox/drawer.html", handouts=handouts[-500:], people=len(handouts), total_vnd=total_vnd
+            "sandbox/drawer.html",
+            handouts=handouts[-500:],
+            people=len(handouts),
+            total_vnd=total_vnd,
+            collections=office.store.collections()[:500],
         )
+
+    @pages.post("/drawer/collect")
+    def collect() -> Response:
+        amount = request.form.get("amount", "").replace(".", "")
+        amount_vnd = int(amount) if amount.isascii() and amount.isdigit() and len(amount) <= 13 else 0
+        reference = request.form.get("reference", "").strip()
+        _try(lambda: desk.collect(reference, amount_vnd), "Đã thu hồi; kỳ quyết toán tới của xã sẽ báo.")
+        return redirect(url_for("pages.drawer"))
 
     @pages.post("/packets/<code>/<verb>")
     def act(code: str, verb: str) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from app.agency.envelope import (
     PAID,
     RECOVER,
     UNPAID,
+    Collected,
     ControlTotals,
     LineStatus,
     SettlementPart,
@@ -18,7 +19,7 @@ from app.agency.sandbox import outbox
 from app.agency.sandbox.home import Config
 from app.agency.sandbox.knobs import happens, knob, share
 from app.agency.sandbox.paying import REASONS
-from app.agency.sandbox.store import Line, Packet, Store
+from app.agency.sandbox.store import Collection, Line, Packet, Store
 
 FOREIGN_REFERENCE = "LA-000000"
 WRONG_BY_VND = 1_000
@@ -31,6 +32,7 @@ def report(store: Store, config: Config, now: datetime, packet: Packet) -> None:
     """Queue every part of the settlement; its number is `packet.settlements`."""
     pick = _picker(store, packet)
     lines = [_status(line) for line in store.lines(packet.code)]
+    back = [_receipt(one) for one in store.collections(packet.code)]
     for name, spoil in (
         ("wrong_amount", _wrong_amount),
         ("missing_line", _missing_line),
@@ -42,7 +44,7 @@ def report(store: Store, config: Config, now: datetime, packet: Packet) -> None:
     totals = ControlTotals.of(lines)
     if happens(store, "wrong_totals"):
         totals = replace(totals, paid_people=totals.paid_people + 1, paid_vnd=totals.paid_vnd + WRONG_BY_VND)
-    _queue_parts(store, config, now, packet, f"QT-{packet.code}-{packet.settlements}", lines, totals)
+    _queue_parts(store, config, now, packet, f"QT-{packet.code}-{packet.settlements}", lines, totals, back)
     if happens(store, "contradiction"):
         lines = _contradict(lines)
         name = f"QT-{packet.code}-{packet.settlements}B"
@@ -57,13 +59,15 @@ def _queue_parts(
     settlement_id: str,
     lines: Lines,
     totals: ControlTotals,
+    back: Sequence[Collected] = (),
 ) -> None:
+    """The first part also says what came back of money handed out wrongly before."""
     size = int(knob(store, "part_lines"))
     parts = max(1, -(-len(lines) // size))
     lost = parts if parts > 1 and happens(store, "missing_part") else 0
     for part in range(1, parts + 1):
         piece = lines[(part - 1) * size : part * size]
-        place = SettlementPart(settlement_id, part, parts, totals)
+        place = SettlementPart(settlement_id, part, parts, totals, tuple(back) if part == 1 else ())
         outbox.say(store, config, now, packet, outbox.settled(place, piece, lost=part == lost))
 
 
@@ -76,6 +80,10 @@ def _status(line: Line) -> LineStatus:
         reason_code=line.reason_code,
         reason_message=REASONS.get(line.reason_code, ""),
     )
+
+
+def _receipt(one: Collection) -> Collected:
+    return Collected(one.receipt, one.reference_id, one.amount_vnd, datetime.fromisoformat(one.collected_at))
 
 
 def _picker(store: Store, packet: Packet) -> Callable[[str, int], int]:

@@ -36,6 +36,12 @@ CREATE TABLE IF NOT EXISTS handouts (
     payee_fa TEXT NOT NULL, amount_vnd INTEGER NOT NULL CHECK (amount_vnd > 0), period TEXT NOT NULL,
     handed_on TEXT NOT NULL, handed_at TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS collections (
+    receipt TEXT PRIMARY KEY, reference_id TEXT NOT NULL, area TEXT NOT NULL,
+    amount_vnd INTEGER NOT NULL CHECK (amount_vnd > 0), collected_at TEXT NOT NULL,
+    packet_code TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS collections_by_reference ON collections (reference_id);
 CREATE TABLE IF NOT EXISTS messages (
     message_id TEXT PRIMARY KEY, path TEXT NOT NULL, body_sha256 TEXT NOT NULL, status INTEGER NOT NULL,
     answer BLOB NOT NULL, seen_at TEXT NOT NULL, times INTEGER NOT NULL DEFAULT 1
@@ -72,7 +78,7 @@ CREATE TABLE IF NOT EXISTS met (name TEXT PRIMARY KEY, times INTEGER NOT NULL);
 FORGET = """
 DELETE FROM handouts; DELETE FROM lines; DELETE FROM recalls; DELETE FROM notices; DELETE FROM packets; DELETE FROM messages;
 DELETE FROM alarms; DELETE FROM outbox; DELETE FROM late_requests; DELETE FROM knobs; DELETE FROM draws;
-DELETE FROM eras; DELETE FROM met;
+DELETE FROM eras; DELETE FROM met; DELETE FROM collections;
 """
 
 Value = str | int | float | bytes
@@ -132,6 +138,18 @@ class Handout:
     period: str
     handed_on: str
     handed_at: str
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Money handed out wrongly that somebody brought back; `packet_code` is the settlement that reports it."""
+
+    receipt: str
+    reference_id: str
+    area: str
+    amount_vnd: int
+    collected_at: str
+    packet_code: str
 
 
 @dataclass(frozen=True)
@@ -252,6 +270,14 @@ class Store:
         else:
             found = self.rows("SELECT * FROM handouts WHERE packet_code = ? ORDER BY reference_id", code)
         return [Handout(**dict(row)) for row in found]
+
+    def collections(self, code: str | None = None) -> list[Collection]:
+        """Money that came back: of one settlement, or all, the latest first."""
+        if code is None:
+            found = self.rows("SELECT * FROM collections ORDER BY receipt DESC")
+        else:
+            found = self.rows("SELECT * FROM collections WHERE packet_code = ? ORDER BY receipt DESC", code)
+        return [Collection(**dict(row)) for row in found]
 
     def notices(self, code: str) -> list[NoticeHeard]:
         """What was decided about days asked for a packet, the latest first."""
