@@ -30,7 +30,8 @@ def play(session: Session) -> None:
 
 def _october_ends(session: Session, packet_id: int) -> None:
     packet = packets.lock(session, packet_id)
-    office.settle(session, packet, "paid", "unpaid", "recover", "unpaid", "paid", size=3)
+    back = office.receipt("PT-0", office.lines_of(session, packet)[2], 30_000)
+    office.settle(session, packet, "paid", "unpaid", "recover", "unpaid", "paid", size=3, collected=[back])
     settlement = office.settlement_of(session, packet)
     stopped = office.lines_of(session, packet)[3].reference
     deciding.decide(session, settlement.id, stopped, "unpaid_stopped", by=make.ACCOUNTANT, because="Đã chuyển đi")

@@ -367,11 +367,12 @@ def fault_words(fault: faults.Fault) -> str:
     elif fault.code == "missing_part":
         details = _("thiếu %(parts)s trong %(of)s phần", parts=", ".join(map(str, facts["missing"])), of=facts["parts"])
     elif fault.code == "not_collected":
+        standing = collecting.STANDINGS[facts["standing"]]
         details = _(
             "phiếu thu %(receipt)s, %(said)s (%(why)s)",
             receipt=facts["receipt"],
             said=vnd(facts["said_vnd"]),
-            why=gettext(collecting.STANDINGS[facts["standing"]]),
+            why=gettext(standing),
         )
     elif fault.code == "after_lock":
         details = _("%(count)s dòng khác", count=thousands(facts["differing"]))

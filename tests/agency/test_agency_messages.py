@@ -15,11 +15,23 @@ from app.agency import messages
 from app.agency.messages import (
     Ack,
     BadMessage,
+    Collected,
     LinesDiffer,
     PacketLine,
     SettlementPart,
 )
-from tests.agency.contract_samples import NOW, PAID, RECOVER, TOTALS, UNPAID, altered, callback_head, head_of, refusal
+from tests.agency.contract_samples import (
+    AT,
+    NOW,
+    PAID,
+    RECOVER,
+    TOTALS,
+    UNPAID,
+    altered,
+    callback_head,
+    head_of,
+    refusal,
+)
 
 # --- the packet
 
@@ -218,6 +230,39 @@ def test_what_is_not_a_message_is_refused(body: bytes) -> None:
     assert messages.named_ids(body) == ("", "")
 
 
+def test_money_that_came_back_of_recoveries_travels_beside_the_lines() -> None:
+    receipts = (Collected("PT-1", "202609-4", 200_000, AT), Collected("PT-2", "LA 5", 1, AT))
+    place = SettlementPart("QT-1", 1, 1, TOTALS, receipts)
+    body = messages.on_disburse(callback_head(status="succ", settlement=place), [PAID, UNPAID, RECOVER])
+    said = json.loads(body)["header"]["meta"]["settlement"]["collected"]
+    assert (said["count"], said["amount"]) == (2, "200001.00")
+    read = messages.read_callback(body, now=NOW)
+    assert (read.head.settlement, read.faults) == (place, ())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"count": 2},
+        {"amount": "1.00"},
+        {"receipts": [{"receipt": "PT-1", "reference_id": "202609-4", "amount": "0.00", "timestamp": "2026-11-20T01:00:00Z"}]},
+        {"receipts": [{"receipt": "", "reference_id": "202609-4", "amount": "1.00", "timestamp": "2026-11-20T01:00:00Z"}]},
+        {"receipts": [{"receipt": "PT-1", "reference_id": "202609-4", "amount": "1.00"}]},
+        {"receipts": "PT-1"},
+    ],
+)  # fmt: skip
+def test_receipts_that_cannot_be_read_or_do_not_add_up_are_a_fault_and_the_lines_stand(change: dict[str, Any]) -> None:
+    place = SettlementPart("QT-1", 1, 1, TOTALS, (Collected("PT-1", "202609-4", 200_000, AT),))
+    body = messages.on_disburse(callback_head(status="succ", settlement=place), [PAID])
+
+    def spoil(message: dict[str, Any]) -> None:
+        message["header"]["meta"]["settlement"]["collected"] |= change
+
+    read = messages.read_callback(altered(body, spoil), now=NOW)
+    assert read.head.settlement is not None and read.head.settlement.collected == ()
+    assert (read.lines, [(one.position, one.reference) for one in read.faults]) == ((PAID,), [(0, "")])
+
+
 def replacements(value: Any) -> Iterator[Any]:
     """The message with every part of it replaced, one at a time, by every kind of nonsense."""
     yield from (None, True, 0, -1, 1.5, "", "x", "\ud800", [], [1], [{}], {}, {"a": []})
@@ -230,7 +275,8 @@ def replacements(value: Any) -> Iterator[Any]:
 
 
 def test_nonsense_anywhere_in_a_message_is_read_or_refused_never_an_error(lines: list[PacketLine]) -> None:
-    settled = callback_head(status="succ", settlement=SettlementPart("QT-1", 1, 1, TOTALS), extension_days=2)
+    receipts = (Collected("PT-1", "202609-4", 200_000, AT),)
+    settled = callback_head(status="succ", settlement=SettlementPart("QT-1", 1, 1, TOTALS, receipts), extension_days=2)
     read_now = {"now": NOW}
     for read, body, facts in (
         (messages.read_request, messages.disburse(head_of(lines), lines), read_now),

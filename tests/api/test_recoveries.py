@@ -77,3 +77,16 @@ def test_a_locked_settlement_is_reopened_by_a_supervisor(program: Program, sessi
     answer = program(Role.SUPERVISOR).post(address, json={"reason": "Bưu điện báo nhầm"})
     assert (answer.status_code, answer.json["result"]["state"]) == (200, "received")
     assert rows("SELECT result FROM payout_lines") == [("pending",)]
+
+
+def test_a_settlement_says_what_the_agency_took_back(program: Program, session: Session) -> None:
+    packet = office.accepted(session, people=1)
+    line = office.lines_of(session, packet)[0]
+    office.settle(session, packet, "recover", collected=[office.receipt("PT-1", line, 7_000)])
+    key = office.settlement_of(session, packet).id
+    reference = line.reference
+    session.rollback()
+    before = program(Role.ACCOUNTANT).get(f"/api/v1/settlements/{key}").json
+    assert before["collected"] == [
+        {"receipt": "PT-1", "reference": reference, "amount_vnd": 7_000, "standing": "opens", "recovery_id": None}
+    ]

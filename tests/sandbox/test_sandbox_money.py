@@ -253,3 +253,41 @@ def test_the_books_survive_a_restart(partner: Partner, time_: ChosenClock, tmp_p
     again.desk.settle(CODE)
     assert len(partner.collect(again)) == 1
     again.close()
+
+
+def test_money_brought_back_is_taken_once_and_said_by_the_next_settlement_of_the_commune(
+    office: SandboxPostOffice, partner: Partner
+) -> None:
+    _accepted(office, partner, 3)
+    office.desk.plan(CODE, {"L000001": "paid", "L000002": "unpaid:MOVED", "L000003": "recover"})
+    office.desk.pay(CODE, days=31)
+    first, second = office.desk.collect("L000003", 500_000), office.desk.collect("L000003", 3_000)
+    for reference, amount in (("L000003", 1), ("L000001", 0), ("L000001", 501_001), ("L000002", 1), ("LA", 1)):
+        with pytest.raises(ClerkRefused):
+            office.desk.collect(reference, amount)
+    office.desk.settle(CODE)
+    later = office.desk.collect("L000001", 1_000)
+    office.desk.settle(CODE)
+    said = [call.head.settlement.collected for call in partner.collect(office) if call.head.settlement]
+    assert [{(one.receipt, one.reference, one.amount_vnd) for one in rows} for rows in said] == [
+        {(first.receipt, "L000003", 500_000), (second.receipt, "L000003", 3_000)},
+        {(first.receipt, "L000003", 500_000), (second.receipt, "L000003", 3_000), (later.receipt, "L000001", 1_000)},
+    ]
+    assert partner.ask(office, part=1).head.settlement == partner.ask(office, part=1).head.settlement
+    assert {one.packet_code for one in office.store.collections()} == {CODE}
+
+
+def test_another_commune_says_nothing_of_it(office: SandboxPostOffice, partner: Partner) -> None:
+    _accepted(office, partner, 2)
+    office.desk.plan(CODE, {"L000001": "recover"})
+    office.desk.pay(CODE, days=31)
+    office.store.run("UPDATE packets SET area = '00008'")
+    office.desk.collect("L000001", 1_000)
+    office.store.run("UPDATE packets SET area = '00004'")
+    [settled] = _settled_again(office, partner)
+    assert settled.head.settlement is not None and settled.head.settlement.collected == ()
+
+
+def _settled_again(office: SandboxPostOffice, partner: Partner) -> list[Callback]:
+    office.desk.settle(CODE)
+    return partner.collect(office)

@@ -116,6 +116,12 @@ def test_the_buttons_take_a_packet_to_its_settlement(
     assert meanings == ["accepted", "extension_asked", "settled"]
     total = f"{sum(handout.amount_vnd for handout in office.drawer()):,}".replace(",", ".")
     assert f"{total} đ" in clerk.see("/drawer")
+    paid = office.drawer()[0]
+    assert "Số tiền thu hồi phải từ 1 đến" in unescape(
+        clerk.press("/drawer/collect", reference=paid.reference_id, amount="x").text
+    )
+    done = unescape(clerk.press("/drawer/collect", reference=paid.reference_id, amount="100.000").text)
+    assert "Đã thu hồi" in done and "100.000 đ" in done and "chưa báo" in done
 
 
 def test_a_packet_page_shows_lines_in_pages(clerk: Clerk, with_packet: str) -> None:

@@ -371,6 +371,10 @@ def test_the_clerk_works_by_command(
     assert {one["kind"] for one in _command(program, partner, "callbacks")[1]["callbacks"]} >= {"accepted", "extension"}
     assert _command(program, partner, "recalls")[1] == {"recalls": []}
     assert _command(program, partner, "faults")[1]["met"] == {}
+    assert _command(program, partner, "collections")[1] == {"collections": []}
+    assert _command(program, partner, "collect", "L000001", "x")[0] == 1
+    assert _command(program, partner, "collect", "LA-1", "1")[0] == 1, "nobody was paid"
+    assert _command(program, partner, "collect", "L000001", "1000")[1]["amount_vnd"] == 1_000
     for words in (("reject", CODE, "--reason", "Sai"), ("recall", "1", "maybe"), ("recall", "1", "yes"), ("pay",)):
         assert _command(program, partner, *words)[0] == 1
 

@@ -506,3 +506,25 @@ def test_records_are_listed_and_shown(session: Session, signed_in: SignedIn) -> 
     assert "Đỗ Thị Hoà" in plain(client.get(f"/settlement-records/show/{key}"))
     other = signed_in(Role.CLERK, area=make.OTHER_COMMUNE)
     assert other.get(f"/settlement-records/show/{key}").status_code == 404
+
+
+# --- Money that came back ----------------------------------------------------------------------------------------
+
+
+def test_the_page_shows_what_the_agency_took_back_and_the_lock_says_what_it_counts(
+    session: Session, signed_in: SignedIn
+) -> None:
+    packet = office.accepted(session, people=2)
+    first, second = office.lines_of(session, packet)
+    said = [office.receipt("PT-1", first, 100_000), office.receipt("PT-2", second, 5_000)]
+    office.settle(session, packet, "recover", "paid", collected=said)
+    settlement_id, name = office.settlement_of(session, packet).id, first.full_name
+    session.rollback()
+    accountant = signed_in(Role.ACCOUNTANT)
+    page = show(accountant, settlement_id)
+    assert "Tiền truy thu bưu điện đã thu" in page and "Ghi khi chốt, cùng lúc mở khoản truy thu" in page
+    assert "100.000 đ tiền truy thu đã thu được ghi vào các khoản truy thu." in page
+    assert "Dòng này không có khoản truy thu đang thu" in page
+    after = post(accountant, settlement_id, "lock", seen=hidden(page, "lock", "seen"))
+    assert re.search(rf'<a href="/recoveries/show/\d+">{name}</a>', after) and "Đã ghi vào khoản truy thu" in after
+    assert "phiếu thu PT-2, 5.000 đ (Dòng này không có khoản truy thu đang thu)" in after

@@ -66,6 +66,7 @@ PLANTS: dict[str, tuple[str, ...]] = {
     "withheld_counted_once": ("UPDATE withholdings SET outcome = 'recovered'",),
     "ledger_in_the_journal": ("INSERT INTO recovery_entries (recovery_id, area_path, kind, amount_vnd, entered_by)"
                               " SELECT id, area_path, 'cash', 1000, 'x' FROM recoveries",),
+    "collected_once": ("UPDATE settlement_collections SET amount_vnd = amount_vnd + 1",),
     "recovery_stands": ("UPDATE recoveries SET state = 'closed'",
                         "INSERT INTO state_changes (machine, entity_id, area_path, move, from_state, to_state, actor)"
                         " SELECT 'recovery', id, area_path, 'close', 'open', 'closed', 'x' FROM recoveries"),

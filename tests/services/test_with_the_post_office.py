@@ -253,3 +253,23 @@ def test_the_post_office_hears_what_was_decided_about_its_days(session: Session,
     ], "said twice on the wire, heard once"
     office.refresh(session)
     assert session.execute(text("SELECT delivered_at IS NOT NULL FROM agency_notices")).scalar_one()
+
+
+def test_money_brought_back_at_the_counter_comes_into_our_books(session: Session, post_office: PostOffice) -> None:
+    """A death after payment; the family brings the money back before the next settlement."""
+    turn(post_office.inside.store, {"paid_share": 1.0, "death_share": 0.0})
+    packet = office.queued(session, people=2)
+    make_certain(session, post_office, packet)
+    desk = post_office.inside.desk
+    wrong = office.lines_of(session, packet)[0]
+    desk.accept(packet.code)
+    desk.plan(packet.code, {wrong.reference: "recover"})
+    desk.pay(packet.code, days=31)
+    desk.collect(wrong.reference, 400_000)
+    desk.settle(packet.code)
+    post_office.deliver(session)
+    locking.lock(session, office.settlement_of(session, packet).id, by=make.ACCOUNTANT)
+    session.commit()
+    rows = session.execute(text("SELECT kind, amount_vnd, reference FROM recovery_entries"))
+    [receipt] = post_office.inside.store.collections()
+    assert [tuple(row) for row in rows] == [("cash", 400_000, receipt.receipt)]

@@ -32,7 +32,9 @@ TRIGGERS: dict[str, tuple[str, ...]] = {
     "settlement_records": ("refuse_locked_insert", "refuse_locked_update", "refuse_locked_delete"),
     "packets": ("refuse_changed_packet",),
     "deadline_extensions": ("refuse_long_extension",),
-    **dict.fromkeys(("money_movements", "settlement_entries", "access_log"), ("refuse_rewriting",)),
+    **dict.fromkeys(
+        ("money_movements", "settlement_entries", "settlement_collections", "access_log"), ("refuse_rewriting",)
+    ),
     "state_changes": ("refuse_rewriting",),
 }
 """Table -> triggers that must be there and switched on; those of the audit are added for every machine."""

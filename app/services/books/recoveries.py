@@ -60,6 +60,26 @@ SELECT r.id, r.area_path
 """,
     ),
     Check(
+        "collected_once",
+        "P2",
+        "recoveries",
+        N_("Mỗi phiếu thu bưu điện báo được ghi vào một khoản truy thu nhiều nhất một lần, đúng số tiền và đúng dòng."),
+        """
+WITH counted AS (
+    SELECT e.recovery_id, e.settlement_id, e.reference, sum(e.amount_vnd) AS vnd, min(e.area_path) AS area_path
+      FROM recovery_entries e WHERE e.kind = 'cash' AND e.settlement_id IS NOT NULL
+     GROUP BY e.recovery_id, e.settlement_id, e.reference HAVING sum(e.amount_vnd) <> 0
+)
+SELECT n.recovery_id AS id, n.area_path FROM counted n WHERE NOT EXISTS (
+    SELECT 1 FROM settlement_collections c JOIN recovery_lines x ON x.line_id = c.line_id AND x.recovery_id = n.recovery_id
+     WHERE c.settlement_id = n.settlement_id AND c.receipt = n.reference AND c.amount_vnd = n.vnd)
+UNION ALL
+SELECT n.recovery_id, n.area_path FROM counted n JOIN settlements s ON s.id = n.settlement_id
+  JOIN counted o ON o.reference = n.reference AND (o.recovery_id, o.settlement_id) <> (n.recovery_id, n.settlement_id)
+  JOIN settlements t ON t.id = o.settlement_id AND t.agency_id = s.agency_id
+""",
+    ),
+    Check(
         "recovery_stands",
         "P2",
         "recoveries",
