@@ -37,10 +37,20 @@ def books_in_order(session: Session) -> Iterator[None]:
         assert months.wrong(session) == {}
 
 
+def withhold_nothing(session: Session) -> None:
+    session.execute(
+        text(
+            "INSERT INTO payment_settings (area_id, valid_from, recovery_share_percent)"
+            " SELECT id, '2026-01-01', 0 FROM areas WHERE path = :path"
+        ),
+        {"path": make.COMMUNE_PATH},
+    )
+
+
 def owing(session: Session) -> tuple[Entitlement, Recovery]:
     """Somebody wrongly paid 540.000 đ in October, of whom nothing is withheld."""
     who = make.entitled(session)
-    session.execute(text("UPDATE payment_settings SET recovery_share_percent = NULL"))
+    withhold_nothing(session)
     months.closed(session, OCTOBER, {who.id: "recover"})
     return who, session.scalars(select(Recovery)).one()
 
@@ -232,7 +242,7 @@ def test_receipts_share_what_is_due_in_their_own_order(session: Session) -> None
 
 def test_of_two_recoveries_on_a_line_the_one_that_is_open_takes_the_money(session: Session) -> None:
     who = make.entitled(session)
-    session.execute(text("UPDATE payment_settings SET recovery_share_percent = NULL"))
+    withhold_nothing(session)
     paid = months.closed(session, OCTOBER)
     first, second = [_approved(session, who, amount) for amount in (40_000, 60_000)]
     returning.pay_cash(session, first.id, 40_000, reference="PT-0", by=make.ACCOUNTANT)

@@ -84,8 +84,6 @@ def _drop(session: Session, by: Actor) -> int:
 
 def _find(session: Session, by: Actor) -> int:
     held = list(session.execute(_HOLD).scalars())
-    if not held:
-        return 0
     facts = {"by": by.username, "now": clock.now(), "held": held}
     made = sorted(set(session.execute(_FIND, facts).scalars()))
     if made:
