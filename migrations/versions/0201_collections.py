@@ -1,14 +1,14 @@
 """What agencies say they took back of recoveries, in their settlements
 
-Revision ID: 0200
-Revises: 0173
+Revision ID: 0201
+Revises: 0200
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0200"
-down_revision = "0173"
+revision = "0201"
+down_revision = "0200"
 branch_labels = None
 depends_on = None
 
