@@ -34,11 +34,10 @@ from app.agency.envelope import (
     LineStatus,
     SettlementPart,
 )
+from app.agency.iso20022 import PAIN_002
 from app.agency.iso_xml import repeated
 from app.agency.port import Letter
 
-PAIN_002, CAMT_054 = "pain.002", "camt.054"
-ACTIONS = (PAIN_002, CAMT_054)
 PAIN_002_NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"
 CAMT_054_NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:camt.054.001.08"
 

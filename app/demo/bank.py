@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 from xsdata.models.datatype import XmlDateTime
 
 from app import clock
-from app.agency import iso20022
+from app.agency import iso_orders
 from app.agency.envelope import CURRENCY, UNPAID
 from app.agency.files import OUTBOX
-from app.agency.iso_answers import CAMT_054, CAMT_054_NAMESPACE, PAIN_002, PAIN_002_NAMESPACE
+from app.agency.iso20022 import CAMT_054, PAIN_002
+from app.agency.iso_answers import CAMT_054_NAMESPACE, PAIN_002_NAMESPACE
 from app.agency.iso_xml import repeated, written
 from app.agency.sandbox.paying import Chances, fate
 
@@ -90,7 +91,7 @@ class DemoBank:
 
     def _order(self, code: str) -> Any:
         body = (self._folder / f"{code}.xml").read_bytes()
-        return repeated(body, iso20022.NAMESPACE, {"CdtTrfTxInf": pain.CreditTransferTransaction34})
+        return repeated(body, iso_orders.NAMESPACE, {"CdtTrfTxInf": pain.CreditTransferTransaction34})
 
     def _say_status(self, code: str, group: status.OriginalGroupHeader17) -> None:
         header = status.GroupHeader86(msg_id=f"TT-{code}", cre_dt_tm=_now())

@@ -12,7 +12,7 @@ from lxml import etree
 from pyiso20022.pain import pain_001_001_09 as pain
 from xsdata.formats.dataclass.parsers import XmlParser
 
-from app.agency import iso20022, iso_xml, messages
+from app.agency import iso20022, iso_orders, iso_xml, messages
 from app.agency.envelope import BadMessage, LinesDiffer, PacketHead, PacketLine
 from app.agency.port import Letter
 from tests.agency import bank
@@ -73,7 +73,7 @@ def test_a_first_version_replaces_nothing_and_a_late_order_is_paid_today() -> No
     body = iso20022.compose(head_of(LINES, replaces="", period="202611"), LINES)
     assert b"InstrForDbtrAgt" not in body and b"<Dt>2026-11-12</Dt>" in body
     assert iso20022.files(CODE, body) == {f"{CODE}.xml": body}
-    assert iso20022.sent_amounts(body) == {"202611-1": 1_250_000, "202611-2": 500_000, "202611-3": 1}
+    assert iso_orders.sent_amounts(body) == {"202611-1": 1_250_000, "202611-2": 500_000, "202611-3": 1}
 
 
 def test_nothing_in_an_order_says_why_a_person_is_paid() -> None:

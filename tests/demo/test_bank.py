@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.agency.iso_answers import ACTIONS
+from app.agency.iso20022 import ACTIONS
 from app.demo.bank import DemoBank
 from app.demo.counterpart import BANK_CLERK
 from app.jobs.table import connections

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from app.agency.files import OUTBOX
-from app.agency.iso_answers import CAMT_054
+from app.agency.iso20022 import CAMT_054
 from app.demo import bank
 from app.demo.bank import Answered, DemoBank
 from app.demo.counterpart import bring_in
