@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import holidays
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -123,6 +122,8 @@ def load_defaults(session: Session) -> None:
 
 def load_holidays(session: Session, years: Iterable[int]) -> None:
     """Vietnam's public holidays with Tết and compensatory days; a person may add or change days later."""
+    import holidays  # calendars of the whole world, which only loading needs
+
     calendar = holidays.country_holidays("VN", years=list(years), language="vi")
     rows = [{"day": day, "name": name, "is_workday": False} for day, name in sorted(calendar.items())]
     worked: dict[date, Any] = getattr(calendar, "weekend_workdays", {})
