@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,14 +19,7 @@ from app.agency.g2p import NO_MEANS
 from app.agency.messages import Ack, ControlTotals, LineStatus, PacketLine, SettlementPart
 from tests.agency.contract_samples import NOW, callback_head, head_of
 
-_ROOT = Path(__file__).resolve().parents[2]
-_PLACES = (os.environ.get("G2P_SPEC", ""), _ROOT.parent / "shared/data/g2p/disburse_core_api_v1.0.0.yaml")
-_FOUND = [Path(place) for place in _PLACES if str(place) and Path(place).is_file()]
-
-pytestmark = pytest.mark.skipif(
-    not _FOUND,
-    reason="the specification disburse_core_api_v1.0.0.yaml is not at ../shared/data/g2p nor at $G2P_SPEC",
-)
+SPECIFICATION = Path(__file__).parent / "specification" / "disburse_core_api_v1.0.0.yaml"
 
 AT = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 
@@ -39,7 +31,7 @@ def specification() -> dict[str, Any]:
     `disburemsents` is required where the property is called `disbursements`; and `attribute_value` is "one
     of" three types two of which are the same short text, so that any text matches twice.
     """
-    loaded: dict[str, Any] = yaml.safe_load(_FOUND[0].read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))
     schemas = loaded["components"]["schemas"]
     assert schemas["DisburseRequest"]["required"] == ["transaction_id", "disburemsents"]
     schemas["DisburseRequest"]["required"] = ["transaction_id", "disbursements"]
