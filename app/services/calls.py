@@ -124,6 +124,14 @@ def ended(session: Session, call_id: int, said: Answer | AgencyError) -> None:
     )
 
 
+def since(session: Session, packet: Packet, verb: str, moment: datetime) -> int:
+    """How many calls of a kind have been begun about a packet since then."""
+    counted = text(
+        "SELECT count(*) FROM agency_calls WHERE packet_id = :packet AND verb = :verb AND started_at >= :moment"
+    )
+    return int(session.execute(counted, {"packet": packet.id, "verb": verb, "moment": moment}).scalar_one())
+
+
 def of_packet(session: Session, packet_id: int, *, limit: int = 100) -> list[Call]:
     """The calls about a packet, newest first."""
     rows = session.execute(

@@ -210,16 +210,21 @@ def _still_unknown(session: Session, packet_id: int, error: AgencyError) -> None
         _put_off(session, packet_id, str(error), retry_after_s=error.retry_after_s)
 
 
-def _put_off(session: Session, packet_id: int, why: str, *, retry_after_s: int | None = None) -> None:
-    """Let the packet rest: 15 seconds, doubled with every call up to an hour, shaken so that retries spread out."""
+def _put_off(
+    session: Session, packet_id: int, why: str, *, retry_after_s: int | None = None, made: int | None = None
+) -> None:
+    """Let the packet rest: 15 seconds, doubled with every call up to an hour, shaken so that retries spread out.
+
+    `made` are the calls that count; all that were ever made about the packet when it is left out.
+    """
     log.info("packet_put_off", extra={"packet_id": packet_id, "why": why})
     session.execute(
         text(
             "UPDATE packets SET lease_until = NULL, last_error = :why, next_attempt_at = clock_timestamp()"
-            " + make_interval(secs => greatest(:at_least, least(3600, 15 * 2 ^ least(attempts, 10)) * (0.5 + random())))"
-            " WHERE id = :id"
+            " + make_interval(secs => greatest(:at_least, least(3600, 15 * 2 ^ least(coalesce(:made, attempts), 10))"
+            " * (0.5 + random()))) WHERE id = :id"
         ),
-        {"id": packet_id, "why": why[:1000], "at_least": float(retry_after_s or 0)},
+        {"id": packet_id, "why": why[:1000], "at_least": float(retry_after_s or 0), "made": made},
     )
     session.expire_all()
 
@@ -243,7 +248,9 @@ def _recall(claimed: _Claimed) -> None:
         if packet.state not in ("received", "accepted") or not _still_asked(packet, claimed):
             return
         if note and not refused:
-            _put_off(session, packet.id, note, retry_after_s=retry_after_s)
+            assert packet.recall_asked_at is not None, packet.code
+            made = calls.since(session, packet, "recall", packet.recall_asked_at)
+            _put_off(session, packet.id, note, retry_after_s=retry_after_s, made=made)
             return
         packet.lease_until, packet.last_error = None, None
         packet.recall_delivered_at = clock.now()

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -59,6 +60,21 @@ def test_a_recall_that_did_not_arrive_goes_again_with_the_same_bytes(session: Se
     assert (first.message_id, first.body) == (again.message_id, again.body)
     assert packet.recall_delivered_at is not None
     assert packet.last_error is None
+
+
+def test_a_recall_does_not_wait_for_how_hard_its_packet_was_to_send(session: Session) -> None:
+    packet = recall_asked(session)
+    session.execute(text("UPDATE packets SET attempts = 30"))
+    session.commit()
+    waits = []
+    for _call in range(3):
+        office.hurry(session)
+        sending.recall_next(ScriptedAgency(OutcomeUnknown("timeout")).connect)
+        wait = session.execute(text("SELECT extract(epoch FROM next_attempt_at - now()) FROM packets")).scalar_one()
+        waits.append(float(wait))
+        office.refresh(session)
+    assert 14 <= waits[0] <= 46 and 28 <= waits[1] <= 91 and 58 <= waits[2] <= 181
+    assert packet.attempts == 33
 
 
 def test_a_recall_the_agency_refuses_on_the_wire_has_its_no(session: Session) -> None:
