@@ -182,6 +182,7 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
         "can_decide_missing": frozenset({CLERK, ACCOUNTANT}),
         "can_let_through": frozenset({ACCOUNTANT, SUPERVISOR}),
         "can_decline": frozenset({ACCOUNTANT, SUPERVISOR}),
+        "can_minutes": READERS,
     },
     "FileImportsApi": dict.fromkeys(("can_get", "can_send", "can_apply"), frozenset({CLERK, ACCOUNTANT})),
     "ResultChangesApi": {"can_get": READERS} | dict.fromkeys(("can_post", "can_undo"), frozenset({CLERK, ACCOUNTANT})),
@@ -216,8 +217,8 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "ArrearsProposalsApi": {"can_get": READERS}
     | dict.fromkeys(("can_post", "can_enter", "can_withdraw"), frozenset({CLERK}))
     | dict.fromkeys(("can_approve", "can_reject", "can_revoke"), frozenset({SUPERVISOR})),
-    "ReportsApi": {"can_get": READERS},
-    "WorkApi": {"can_get": READERS},
+    "ReportsApi": {"can_get": READERS, "can_export": READERS},
+    "WorkApi": {"can_get": READERS, "can_file": READERS},
     "PaymentSettingsApi": {"can_get": READERS, "can_post": ADMINS},
     "ApiDescription": {"can_get": EVERYONE},
 }

@@ -120,7 +120,7 @@ def test_only_administrators_and_the_centre_write_what_everybody_reads() -> None
 
 
 STARTS_WORK_ONLY = {
-    "PacketView.body", "ReportView.export", "SettlementView.workbook", "ArrearsProposalView.workbook",
+    "PacketView.body", "ReportView.export", "ReportsApi.export", "SettlementView.workbook", "ArrearsProposalView.workbook",
 }  # fmt: skip
 """Routes an auditor may post to because they only make a file of what the auditor may read anyway."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from io import BytesIO
 from typing import Any
 
-from flask import Response, request
+from flask import Response, current_app, request, send_file
 from flask_appbuilder.api import BaseApi, expose, protect
 from flask_appbuilder.security.decorators import permission_name
 from flask_babel import gettext
@@ -14,14 +15,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.api import asking
+from app.api import asking, reading
+from app.api.reading import Member
 from app.api.resource import Answers
+from app.api.work import work_members
 from app.extensions import acting_as, current_actor, db, transaction
 from app.models import Agency
 from app.reports import asking as report_asking
+from app.reports import exporting
 from app.reports.catalogue import REPORTS, find
 from app.reports.shape import Report, Request, Row
 from app.rules.actors import SYSTEM
+from app.screens.reports import started
 from app.services import access
 
 ARGUMENTS = (
@@ -38,6 +43,10 @@ ARGUMENTS = (
     "page",
     "page_size",
 )
+EXPORT: dict[str, Member] = {
+    "form": Member(reading.choice(*exporting.FORMS, required=True), required=True),
+    **{name: Member(reading.text(100)) for name in ARGUMENTS if name not in ("page", "page_size")},
+}
 PAGE_SIZE, MAX_PAGE_SIZE, MAX_ROWS = 200, 1_000, 1_000_000
 
 
@@ -123,7 +132,7 @@ class ReportsApi(Answers, BaseApi):
         asking.refuse_arguments(ARGUMENTS)
         session: Session = db.session()
         report = find(code)
-        wanted = _request(session, report)
+        wanted = _request(session, report, dict(request.args.items()))
         page = asking.number("page", 0, MAX_ROWS)
         size = min(asking.number("page_size", PAGE_SIZE, MAX_ROWS), MAX_PAGE_SIZE)
         if size == 0 or (page + 1) * size > MAX_ROWS:
@@ -148,10 +157,84 @@ class ReportsApi(Answers, BaseApi):
             result=result,
         )
 
+    @expose("/<code>/export", methods=["POST"])
+    @protect()
+    @permission_name("export")
+    def export(self, code: str) -> Response:
+        """A report as a file: at once, or written by the scheduler when it is long
+        ---
+        post:
+          requestBody:
+            required: true
+            content:
+              application/json:
+                schema:
+                  type: object
+                  additionalProperties: false
+                  required: [form]
+                  properties:
+                    form:
+                      type: string
+                      enum: [xlsx, csv, pdf]
+                    period:
+                      type: string
+                      description: A month, MM/YYYY or YYYY-MM; the present one when left out. Or `from` and `to`.
+                    from:
+                      type: string
+                    to:
+                      type: string
+                    area:
+                      type: string
+                      description: Official code of an area; one's own when left out
+                    agency:
+                      type: string
+                    kind:
+                      type: string
+                    outcome:
+                      type: string
+                    method:
+                      type: string
+                    batch:
+                      type: string
+                      description: Code of a list
+                    order:
+                      type: string
+          responses:
+            202:
+              description: Too long to wait for; GET /api/v1/work/<work> says how far it is, GET /api/v1/work/<work>/file has it
+              content:
+                application/json:
+                  schema:
+                    $ref: '#/components/schemas/Work'
+            200:
+              description: The file; its totals equal those of the report
+              content:
+                application/octet-stream:
+                  schema:
+                    type: string
+                    format: binary
+        """
+        asking.refuse_arguments()
+        session: Session = db.session()
+        report, by = find(code), current_actor()
+        values = reading.members(reading.body(), EXPORT)
+        form = values.pop("form")
+        wanted = _request(session, report, {name: value for name, value in values.items() if value is not None})
+        if report.count(session, wanted) > exporting.AT_ONCE:
+            item, _is_new = started(wanted, form, by=by)
+            return self.response(202, **work_members(item))
+        made = exporting.export(wanted, form, by=by, home=current_app.config["CHITRA"].home)
+        content = BytesIO(made.path.read_bytes())
+        made.path.unlink()
+        with transaction() as opened:
+            exporting.record(opened, wanted, by=by, people=made.row_count)
+        answer = send_file(content, exporting.TYPES[form], as_attachment=True, download_name=made.file_name)
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
 
-def _request(session: Session, report: Report) -> Request:
-    """What the address asks of a report; `period` is both months at once, agencies go by code. Raises BadInput."""
-    asked: dict[str, str] = dict(request.args.items())
+
+def _request(session: Session, report: Report, asked: dict[str, str]) -> Request:
+    """What is asked of a report; `period` is both months at once, agencies go by code. Raises BadInput."""
     period = asked.pop("period", "")
     if period and ("from" in asked or "to" in asked):
         raise asking.BadQuestion(what="period, from, to")

@@ -39,6 +39,7 @@ WORK: dict[str, Any] = {
         "done": {"type": "integer"},
         "total": {"type": "integer"},
         "message": {"type": "string", "nullable": True},
+        "file_name": {"type": "string", "nullable": True},
         "result": {"type": "object", "nullable": True},
     },
 }

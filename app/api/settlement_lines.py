@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response
+from flask import Response, make_response
 from flask_appbuilder.api import expose, protect
 from flask_appbuilder.security.decorators import permission_name
 from sqlalchemy import select
@@ -16,7 +16,7 @@ from app.api.resource import Resource
 from app.errors import NotFound, Stale
 from app.extensions import current_actor, db
 from app.models import Settlement
-from app.screens import result_entry
+from app.screens import result_entry, settlement_minutes
 from app.services.settlements import deciding, lines
 from app.services.settlements.lines import Line
 from app.services.settlements.saying import STANDINGS
@@ -130,6 +130,33 @@ class SettlementLines(Resource):
         if rows:
             self.remember(people=len(rows), entity_id=key, area_path=path, what="API settlement lines")
         return self.response(200, count=count, result=result)
+
+    @expose("/<pk>/minutes", methods=["GET"])
+    @protect()
+    @permission_name("minutes")
+    def minutes(self, pk: str) -> Response:
+        """Biên bản of a settlement as PDF, in Vietnamese, with the people not paid and to be recovered by name
+        ---
+        get:
+          responses:
+            200:
+              description: The paper
+              content:
+                application/pdf:
+                  schema:
+                    type: string
+                    format: binary
+        """
+        asking.refuse_arguments()
+        item: Settlement = self.found(pk)
+        session: Session = db.session()
+        names = settlement_minutes.named(session, item)
+        answer = make_response(settlement_minutes.as_file(session, item, names))
+        answer.headers["Cache-Control"] = "no-store"
+        people, key, path = sum(map(len, names.values())), item.id, item.area_path
+        if people:
+            self.remember(people=people, entity_id=key, area_path=path, what="settlement_minutes")
+        return answer
 
     @expose("/<pk>/decide", methods=["POST"])
     @protect()

@@ -39,7 +39,7 @@ class SettlementsApi(SettlementLines):
 
     resource_name = "settlements"
     include_route_methods = {
-        "get_list", "get", "lines", "decide", "decide_missing", "lock", "reopen", "let_through", "decline", "extend",
+        "get_list", "get", "lines", "minutes", "decide", "decide_missing", "lock", "reopen", "let_through", "decline", "extend",
     }  # fmt: skip
     datamodel = SafeInterface(Settlement)
     list_columns = [

@@ -14,6 +14,7 @@ from app.errors import NotFound
 from app.extensions import current_actor, db
 from app.models import WorkItem
 from app.screens.lookups import read_key
+from app.screens.work import file_of
 from app.services.work import mine
 
 
@@ -45,6 +46,31 @@ class WorkApi(Answers, BaseApi):
             raise NotFound
         return self.response(200, **work_members(mine(db.session(), key, by=current_actor())))
 
+    @expose("/<pk>/file", methods=["GET"])
+    @protect()
+    @permission_name("file")
+    def file(self, pk: str) -> Response:
+        """The file that one's own finished work left; kept for a week
+        ---
+        get:
+          responses:
+            200:
+              description: The file
+              content:
+                application/octet-stream:
+                  schema:
+                    type: string
+                    format: binary
+        """
+        asking.refuse_arguments()
+        key = read_key(WorkItem.__table__.c.id, pk)
+        if key is None:
+            raise NotFound
+        by = current_actor()
+        answer = file_of(mine(db.session(), key, by=by), by=by)
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
 
 def work_members(item: WorkItem) -> dict[str, Any]:
     """Work as programs read it; `result` holds the keys of what was made."""
@@ -55,5 +81,6 @@ def work_members(item: WorkItem) -> dict[str, Any]:
         "done": item.done_count,
         "total": item.total_count,
         "message": item.message,
+        "file_name": item.file_name,
         "result": item.result,
     }

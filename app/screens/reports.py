@@ -22,6 +22,7 @@ from app.extensions import current_actor, db, transaction
 from app.models import WorkItem
 from app.reports import catalogue, exporting
 from app.reports.shape import Request
+from app.rules.actors import Actor
 from app.screens import report_page, work
 from app.screens.base import RemoteChoices
 from app.screens.lookups import AREAS
@@ -116,8 +117,10 @@ class ReportView(RemoteChoices):
         if form not in exporting.FORMS:
             raise exporting.FormUnknown(field="form")
         if catalogue.find(code).count(session, asked) > exporting.AT_ONCE:
-            kept = report_page.asked_of_address()
-            return redirect(url_for("ReportView.show", code=code, **kept, work=_started(asked, form)), 303)
+            kept, (item, is_new) = report_page.asked_of_address(), started(asked, form, by=by)
+            if not is_new:
+                flash(gettext("Tệp này đang được ghi."), "info")
+            return redirect(url_for("ReportView.show", code=code, **kept, work=item.id), 303)
         made = exporting.export(asked, form, by=by, home=_home())
         content = BytesIO(made.path.read_bytes())
         made.path.unlink()
@@ -130,9 +133,9 @@ def _home() -> Path:
     return home
 
 
-def _started(asked: Request, form: str) -> int:
-    """The key of the work that writes the file: started now, or found when the same is being written already."""
-    by, locale = current_actor(), str(get_locale())
+def started(asked: Request, form: str, *, by: Actor) -> tuple[WorkItem, bool]:
+    """The work that writes the file, and whether it was started now: the same is not written twice at once."""
+    locale = str(get_locale())
     what = f"{by.user_id}|{form}|{locale}|{sorted(asked.written().items())}"
     once_key = f"report:{sha256(what.encode()).hexdigest()}"
     title = _(
@@ -141,14 +144,13 @@ def _started(asked: Request, form: str) -> int:
     params: dict[str, Any] = {"request": asked.written(), "form": form, "locale": locale}
     try:
         with transaction() as session:
-            return start(session, "report", params, by=by, title=title, once_key=once_key).id
+            return start(session, "report", params, by=by, title=title, once_key=once_key), True
     except AlreadyStarted:
-        flash(gettext("Tệp này đang được ghi."), "info")
-        return _unfinished(db.session(), once_key)
+        return _unfinished(db.session(), once_key), False
 
 
-def _unfinished(session: Session, once_key: str) -> int:
-    statement = select(WorkItem.id).where(WorkItem.once_key == once_key).order_by(WorkItem.id.desc()).limit(1)
+def _unfinished(session: Session, once_key: str) -> WorkItem:
+    statement = select(WorkItem).where(WorkItem.once_key == once_key).order_by(WorkItem.id.desc()).limit(1)
     return session.scalars(statement).one()
 
 

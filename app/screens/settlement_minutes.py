@@ -32,10 +32,10 @@ def answer(
     session: Session, item: Settlement, names: Mapping[str, Sequence[Line]], render: Callable[..., str]
 ) -> ResponseReturnValue:
     """The page, or with `form=pdf` in the address the file."""
+    if request.args.get("form") == "pdf":
+        return as_file(session, item, names)
     paper, figures = papers.of(session, item.area_path, clock.today()), arithmetic.figures(session, item.id)
     with force_locale("vi"):
-        if request.args.get("form") == "pdf":
-            return as_pdf(of_settlement(item, figures, **names), paper, f"BB_{item.packet.code}")
         return render(
             "chitra/settlements/minutes.html",
             title=_("Biên bản quyết toán"),
@@ -45,3 +45,10 @@ def answer(
             words=settlement_page,
             paper=paper,
         )
+
+
+def as_file(session: Session, item: Settlement, names: Mapping[str, Sequence[Line]]) -> ResponseReturnValue:
+    """The same as PDF."""
+    paper, figures = papers.of(session, item.area_path, clock.today()), arithmetic.figures(session, item.id)
+    with force_locale("vi"):
+        return as_pdf(of_settlement(item, figures, **names), paper, f"BB_{item.packet.code}")

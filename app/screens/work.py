@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flask import current_app, jsonify, render_template, request, send_file, url_for
+from flask import Response, current_app, jsonify, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import BaseView, expose, has_access
 from flask_babel import gettext as _
@@ -85,17 +85,20 @@ class WorkView(BaseView):
     @has_access
     def file(self, key: int) -> ResponseReturnValue:
         """The file, for who asked and while the area it is of is still theirs."""
-        by = current_actor()
-        item = mine(db.session(), key, by=by)
-        if item.file_path is None or item.file_name is None:
-            raise NotFound
-        if item.kind == "report":
-            asking.check_scope(Request.read(item.params["request"]), by=by)
-        path = _inside(item.file_path)
-        if path is None:
-            raise FileExpired
-        kind = exporting.TYPES.get(path.suffix.removeprefix("."), "application/octet-stream")
-        return send_file(path, kind, as_attachment=True, download_name=item.file_name)
+        return file_of(mine(db.session(), key, by=current_actor()), by=current_actor())
+
+
+def file_of(item: WorkItem, *, by: Actor) -> Response:
+    """What finished work left, for who asked and while the area it is of is theirs. Raises NotFound, FileExpired."""
+    if item.file_path is None or item.file_name is None:
+        raise NotFound
+    if item.kind == "report":
+        asking.check_scope(Request.read(item.params["request"]), by=by)
+    path = _inside(item.file_path)
+    if path is None:
+        raise FileExpired
+    kind = exporting.TYPES.get(path.suffix.removeprefix("."), "application/octet-stream")
+    return send_file(path, kind, as_attachment=True, download_name=item.file_name)
 
 
 def asked_for(session: Session, written: str, *, by: Actor) -> dict[str, Any] | None:

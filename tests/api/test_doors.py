@@ -69,6 +69,7 @@ WRITES = {
     **{f"/api/v1/{name}/": {"POST"} for name in ("entitlements", "payees", "payment_methods", "successions")},
     **{f"/api/v1/{name}/<pk>": {"PUT"} for name in ("entitlements", "payees", "payment_methods")},
     "/api/v1/deaths/stranger": {"POST"},
+    "/api/v1/reports/<code>/export": {"POST"},
     "/api/v1/security/login": {"POST"},
     "/api/v1/security/refresh": {"POST"},
 }
@@ -77,7 +78,7 @@ READS = (
     | {f"/api/v1/{name}/<pk>" for name in RESOURCES - {"reports"}}
     | {f"/api/v1/imports/{path}" for path in ("templates/<code>", "<pk>/findings", "<pk>/workbook")}
     | {f"/api/v1/balances/{path}" for path in ("", "account", "minutes")}
-    | {"/api/v1/packets/<pk>/file/<code>"}
+    | {"/api/v1/packets/<pk>/file/<code>", "/api/v1/settlements/<pk>/minutes", "/api/v1/work/<pk>/file"}
     | {"/api/v1/reports/<code>", "/api/v1/work/<pk>", "/api/v1/_openapi", "/api/v1/settlements/<pk>/lines"}
 )
 
@@ -104,7 +105,7 @@ def test_every_resource_is_ours(app: Flask) -> None:
 
 @pytest.mark.parametrize("resource", sorted(RESOURCES))
 def test_nothing_is_deleted_described_or_written_in_bulk(program: Program, resource: str) -> None:
-    client = program(Role.CENTRAL_ADMIN, area="VN")
+    client = program(Role.CLERK) if resource == "imports" else program(Role.CENTRAL_ADMIN, area="VN")
     for method, path, status in (
         ("DELETE", "", 405),
         ("DELETE", "1", 405),

@@ -172,6 +172,8 @@ DOORS = [
     ),
     Door("POST", "/api/v1/deaths/stranger", frozenset({CLERK}), "", {}),
     Door("POST", "/api/v1/successions/", frozenset({Role.CENTRAL_ADMIN}), "", {}),
+    Door("GET", "/api/v1/settlements/{}/minutes", READERS, "settlement"),
+    Door("POST", "/api/v1/reports/DVCT_01/export", READERS, "", {"form": 1}),
     Door("GET", "/api/v1/result_changes/", READERS),
     Door("GET", "/api/v1/result_changes/{}", READERS, "result_change"),
     Door("POST", "/api/v1/result_changes/", DECIDERS, "", {}),
@@ -338,6 +340,7 @@ ELSEWHERE = {
     ("GET", "/api/v1/imports/<>/workbook"),
     ("POST", "/api/v1/packets/<>/bring"),
     ("GET", "/api/v1/packets/<>/file/<>"),
+    ("GET", "/api/v1/work/<>/file"),
     *(("GET", f"/api/v1/successions/{path}") for path in ("", "<>")),
 }
 """One's own work is nobody else's (test_actions.py); settings are inherited, and seen from below (test_payment_settings.py);

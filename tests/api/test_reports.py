@@ -6,12 +6,18 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+import config
+from app.extensions import acting_as
+from app.jobs.work import KINDS
+from app.reports import exporting
 from app.reports.catalogue import REPORTS
-from app.rules.actors import Role
+from app.rules.actors import SYSTEM, Role
+from app.services import work
 from tests import stages
 from tests.accounts import people
-from tests.api.answers import problem_of, rows
+from tests.api.answers import fields_of, problem_of, rows
 from tests.api.conftest import Program
+from tests.imports import books
 
 REPORTS_AT = "/api/v1/reports/"
 MONTH = "period=11/2026"
@@ -114,3 +120,50 @@ def test_a_province_reads_its_communes(program: Program, month: None) -> None:
     client = program(Role.AUDITOR, area=people.HANOI)
     assert client.get(f"{REPORTS_AT}DVCT_02?{MONTH}").json["count"] == 3
     assert client.get(f"{REPORTS_AT}DVCT_02?{MONTH}&area=00008").json["count"] == 0
+
+
+# --- As files ------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_is_taken_away_as_a_file(clerk: FlaskClient) -> None:
+    body = {"form": "xlsx", "period": "11/2026", "outcome": "unpaid"}
+    answer = clerk.post(f"{REPORTS_AT}DVCT_02/export", json=body)
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store"), answer.text
+    assert "DVCT_02" in answer.headers["Content-Disposition"] and books.read(answer.data)
+    assert clerk.post(f"{REPORTS_AT}DVCT_01/export", json={"form": "pdf"}).data.startswith(b"%PDF")
+    assert rows("SELECT what, row_count FROM access_log") == [("report DVCT_02", 1)]
+    for wrong, fields in (({}, {"form"}), ({"form": "doc"}, {"form"}), ({"form": "csv", "page": "1"}, {"page"})):
+        assert fields_of(clerk.post(f"{REPORTS_AT}DVCT_02/export", json=wrong)) == fields
+    problem_of(clerk.post(f"{REPORTS_AT}DVCT_02/export", json={"form": "csv", "area": "66"}), 404)
+    problem_of(clerk.post(f"{REPORTS_AT}NONE/export", json={"form": "csv"}), 404)
+    problem_of(clerk.get(f"{REPORTS_AT}DVCT_02/export"), 405)
+
+
+def test_a_long_report_is_written_once_and_fetched_by_who_asked(
+    program: Program, clerk: FlaskClient, monkeypatch: pytest.MonkeyPatch, settings: config.Settings
+) -> None:
+    monkeypatch.setattr(exporting, "AT_ONCE", 0)
+    body = {"form": "csv", "period": "11/2026"}
+    first, again = (clerk.post(f"{REPORTS_AT}DVCT_02/export", json=body) for _turn in range(2))
+    assert (first.status_code, again.status_code) == (202, 202) and first.json["work"] == again.json["work"]
+    address = f"/api/v1/work/{first.json['work']}"
+    problem_of(clerk.get(f"{address}/file"), 404)
+    with acting_as(SYSTEM):
+        assert work.perform_next(KINDS)
+    told = clerk.get(address).json
+    assert (told["phase"], told["result"], told["file_name"][-4:]) == ("done", {"rows": 3}, ".csv")
+    taken = clerk.get(f"{address}/file")
+    assert taken.headers["Cache-Control"] == "no-store" and taken.data.startswith(b"\xef\xbb\xbf")
+    problem_of(program(Role.CLERK, name="nguoi-khac").get(f"{address}/file"), 404)
+    (written,) = (settings.home / exporting.FOLDER).glob("*.csv")
+    written.unlink()
+    problem_of(clerk.get(f"{address}/file"), 404)
+
+
+def test_the_minutes_of_a_settlement_are_taken_away_with_their_names(clerk: FlaskClient, program: Program) -> None:
+    key = clerk.get("/api/v1/settlements/").json["ids"][0]
+    paper = clerk.get(f"/api/v1/settlements/{key}/minutes")
+    assert (paper.mimetype, paper.headers["Cache-Control"]) == ("application/pdf", "no-store")
+    assert rows("SELECT what, row_count FROM access_log") == [("settlement_minutes", 1)]
+    problem_of(clerk.get(f"/api/v1/settlements/{key}/minutes?form=pdf"), 400)
+    problem_of(program(Role.AGENCY_USER).get(f"/api/v1/settlements/{key}/minutes"), 403)
