@@ -45,7 +45,12 @@ LONG = (
     "--part-lines",
     "200",
 )
-DAYS = [(*LONG, "--seed", "7"), (*LONG, "--seed", "8", "--this-month")] if NIGHT else [(*SHORT, "--seed", "7")]
+AT_NIGHT = [
+    (*LONG, "--seed", "7"),
+    (*LONG, "--seed", "8", "--this-month"),
+    (*LONG, "--seed", "9", "--kills", "12"),
+]
+DAYS = AT_NIGHT if NIGHT else [(*SHORT, "--seed", "7")]
 
 
 @pytest.mark.xdist_group("storm")
