@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import NotFound, RuleBroken
+from app.extensions import acting_as
 from app.rules.actors import SYSTEM, Actor
 from app.services import journal, transitions
 from app.services.batches import making
@@ -122,7 +123,8 @@ def reopen(session: Session, settlement_id: int, *, by: Actor, because: str) -> 
     transitions.move_all(session, "batch", batches, "reopen", by=by, because=because)
     _demand_nothing_carried(session, batches)
     facts = {"ids": ids, "batches": batches}
-    _give_back_recoveries(session, facts, by, because)
+    with acting_as(SYSTEM):  # a recovery follows who moves, out of the sight of those who locked the settlement
+        _give_back_recoveries(session, facts, by, because)
     journal.unsettled(session, ids, by=by, because=because)
     for statement in _RESET:
         session.execute(text(statement), facts)
@@ -130,20 +132,29 @@ def reopen(session: Session, settlement_id: int, *, by: Actor, because: str) -> 
     remake_later_drafts(session, batches)
 
 
+# Drafts of the same commune, and wherever else a draft carries these lines or has their people: somebody moved, or the
+# list was a supplementary one, whose unpaid money goes to the next list of its people's own kind.
+_LATER_DRAFTS = text("""
+SELECT d.id FROM payout_batches b JOIN periods p ON p.id = b.period_id
+  JOIN payout_batches d ON d.area_id = b.area_id AND d.kind = b.kind AND d.state = 'draft' AND d.group_month > p.month
+ WHERE b.id = ANY(:ids)
+UNION
+SELECT d.id FROM payout_lines l JOIN periods p ON p.id = l.period_id
+  JOIN payout_lines x ON x.entitlement_id = l.entitlement_id AND x.id <> l.id
+  JOIN payout_batches d ON d.id = x.batch_id AND d.state = 'draft' AND d.group_month > p.month
+   AND d.kind <> 'supplementary'
+ WHERE l.batch_id = ANY(:ids) AND l.live
+ ORDER BY 1
+""")
+
+
 def remake_later_drafts(session: Session, batch_ids: Collection[int]) -> None:
     """Drafts of later months are made again: what they carry of these lists has changed."""
-    rows = session.execute(
-        text(
-            "SELECT DISTINCT d.id FROM payout_batches b JOIN periods p ON p.id = b.period_id"
-            "  JOIN payout_batches d ON d.area_id = b.area_id AND d.kind = b.kind AND d.state = 'draft'"
-            "   AND d.group_month > p.month WHERE b.id = ANY(:ids) ORDER BY d.id"
-        ),
-        {"ids": list(batch_ids)},
-    )
-    left = list(rows.scalars())
-    while left:
-        made = making.remake(session, left[0], by=SYSTEM)
-        left = [one for one in left if one not in made.batch_ids]
+    with acting_as(SYSTEM):  # who has moved away is in a draft that whoever reopens or locks here does not see
+        left = list(session.execute(_LATER_DRAFTS, {"ids": list(batch_ids)}).scalars())
+        while left:
+            made = making.remake(session, left[0], by=SYSTEM)
+            left = [one for one in left if one not in made.batch_ids]
 
 
 def _hold(session: Session, ids: list[int]) -> list[Any]:
@@ -178,15 +189,16 @@ def _demand_open(rows: list[Any]) -> None:
 
 
 def _demand_nothing_carried(session: Session, batches: list[int]) -> None:
-    carrying = session.execute(
-        text(
-            "SELECT DISTINCT b.code FROM carry_overs c JOIN payout_lines u ON u.id = c.from_line_id"
-            "  JOIN payout_lines l ON l.id = c.to_line_id JOIN payout_batches b ON b.id = l.batch_id"
-            " WHERE u.batch_id = ANY(:batches) AND b.state <> 'draft' ORDER BY b.code"
-        ),
-        {"batches": batches},
-    )
-    codes = list(carrying.scalars())
+    with acting_as(SYSTEM):  # the list of another commune, where somebody moved, counts too
+        carrying = session.execute(
+            text(
+                "SELECT DISTINCT b.code FROM carry_overs c JOIN payout_lines u ON u.id = c.from_line_id"
+                "  JOIN payout_lines l ON l.id = c.to_line_id JOIN payout_batches b ON b.id = l.batch_id"
+                " WHERE u.batch_id = ANY(:batches) AND b.state <> 'draft' ORDER BY b.code"
+            ),
+            {"batches": batches},
+        )
+        codes = list(carrying.scalars())
     if codes:
         raise CarriedAlready(codes=", ".join(codes[:5]))
 
