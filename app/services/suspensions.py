@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import NotAllowed, NotFound, RuleBroken
+from app.extensions import acting_as
 from app.models import Beneficiary, Suspension
 from app.rules import dates
-from app.rules.actors import Actor, Role
+from app.rules.actors import SYSTEM, Actor, Role
 from app.services import transitions
 from app.services.arrears import missed
 
@@ -50,6 +51,18 @@ class OwnRequest(NotAllowed):
 
 class NoLongerSuspended(RuleBroken):
     """Tình trạng của đối tượng đã thay đổi từ khi tạm dừng; hãy xem hồ sơ."""
+
+
+_UNPAID = text(
+    "SELECT p.month, bool_and(l.result IN ('unpaid', 'unpaid_stopped')) AS unpaid"
+    "  FROM payout_lines l JOIN periods p ON p.id = l.period_id"
+    " WHERE l.beneficiary_id = :id AND l.live AND l.result <> 'pending'"
+    " GROUP BY p.month ORDER BY p.month DESC LIMIT 24"
+)
+_LAST_LISTED = text(
+    "SELECT max(p.month) FROM payout_lines l JOIN periods p ON p.id = l.period_id"
+    "  JOIN payout_batches b ON b.id = l.batch_id WHERE l.beneficiary_id = :id AND l.live AND b.state <> 'draft'"
+)
 
 
 def propose(session: Session, beneficiary_id: int, *, by: Actor, because: str) -> Suspension:
@@ -161,15 +174,8 @@ def keep(session: Session, suspension_id: int, *, by: Actor, because: str) -> Su
 
 def unpaid_periods(session: Session, beneficiary_id: int) -> int:
     """Periods in a row, up to the last one with a result, in which the person was listed and nothing was handed out."""
-    rows = session.execute(
-        text(
-            "SELECT p.month, bool_and(l.result IN ('unpaid', 'unpaid_stopped')) AS unpaid"
-            "  FROM payout_lines l JOIN periods p ON p.id = l.period_id"
-            " WHERE l.beneficiary_id = :id AND l.live AND l.result <> 'pending'"
-            " GROUP BY p.month ORDER BY p.month DESC LIMIT 24"
-        ),
-        {"id": beneficiary_id},
-    )
+    with acting_as(SYSTEM):  # the months of a commune somebody has moved away from count too
+        rows = session.execute(_UNPAID, {"id": beneficiary_id}).all()
     count, expected = 0, None
     for row in rows:
         if not row.unpaid or (expected is not None and row.month != expected):
@@ -204,13 +210,8 @@ def _lock(session: Session, suspension_id: int) -> Suspension:
 
 def _first_missed(session: Session, beneficiary_id: int) -> date:
     """The month after the last whose list, no longer a draft, holds the person."""
-    last: date = session.execute(
-        text(
-            "SELECT max(p.month) FROM payout_lines l JOIN periods p ON p.id = l.period_id"
-            "  JOIN payout_batches b ON b.id = l.batch_id WHERE l.beneficiary_id = :id AND l.live AND b.state <> 'draft'"
-        ),
-        {"id": beneficiary_id},
-    ).scalar_one()
+    with acting_as(SYSTEM):
+        last: date = session.execute(_LAST_LISTED, {"id": beneficiary_id}).scalar_one()
     return dates.add_months(last, 1)
 
 

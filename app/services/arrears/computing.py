@@ -91,9 +91,36 @@ SELECT :proposal, x.area_path, x.entitlement_id, x.beneficiary_id, x.month, x.id
  WHERE x.owed_vnd > x.was_vnd
 """
 
+# A month missed by a suspension was in no list: what was granted for it is brought up to the rates known today.
+_MISSED = f"""
+INSERT INTO arrears_proposal_lines (proposal_id, area_path, entitlement_id, beneficiary_id, for_month, was_vnd, owed_vnd,
+    amount_vnd, live, excluded_code)
+SELECT :proposal, x.area_path, x.entitlement_id, x.beneficiary_id, x.month, x.was_vnd, x.owed_vnd, x.owed_vnd - x.was_vnd,
+       x.code IS NULL, x.code
+  FROM (
+    SELECT b.area_path, m.entitlement_id, e.beneficiary_id, s.month, d.amount_vnd AS was_vnd,
+           round(coalesce(c.now, e.coefficient) * e.units * s.standard_vnd)::bigint AS owed_vnd,
+           {NOT_OWED.format(month="s.month", result="'paid'")} AS code
+      FROM (SELECT DISTINCT ON (y.entitlement_id, y.for_month) y.entitlement_id, y.for_month, y.area_path
+              FROM arrears r JOIN arrears_proposal_lines y ON y.id = r.proposal_line_id AND y.live
+             WHERE y.of_line_id IS NULL AND y.owed_vnd IS NOT NULL AND y.for_month BETWEEN :first AND :last
+             ORDER BY y.entitlement_id, y.for_month, y.id) m
+      JOIN entitlements e ON e.id = m.entitlement_id
+      JOIN benefit_types t ON t.id = e.benefit_type_id
+      JOIN beneficiaries b ON b.id = e.beneficiary_id
+      JOIN arrears_standard s ON s.area_path = m.area_path AND s.month = m.for_month AND s.batch_kind = t.batch_kind
+      JOIN arrears_already d ON d.entitlement_id = m.entitlement_id AND d.for_month = s.month
+      LEFT JOIN arrears_coefficient c ON c.benefit_type_id = e.benefit_type_id AND c.period_id = s.period_id
+            AND c.was = e.coefficient
+     WHERE b.area_path >= :low AND b.area_path < :high
+  ) x
+ WHERE x.owed_vnd > x.was_vnd
+"""
+
 
 def fill(session: Session, proposal_id: int, low: str, high: str, *, months: tuple[date, date], known_on: date) -> None:
-    """Write the lines of a proposal: every listed person-month of `months` (first, last) that is owed more by now.
+    """Write the lines of a proposal: every person-month of `months` (first, last) that is owed more by now, whether it
+    was listed or missed by a suspension and granted since.
 
     Who is owed nothing although the rate rose is written too, held out with the reason, for the approver to see.
     """
@@ -114,7 +141,8 @@ def fill(session: Session, proposal_id: int, low: str, high: str, *, months: tup
     session.execute(text("DELETE FROM arrears_standard WHERE standard_vnd IS NULL"))
     for name in ("arrears_standard", "arrears_coefficient", "arrears_already"):
         session.execute(text(f"ANALYZE {name}"))
-    session.execute(text(_LINES), facts)
+    for statement in (_LINES, _MISSED):
+        session.execute(text(statement), facts)
 
 
 def size(session: Session, low: str, high: str, *, months: tuple[date, date]) -> int:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.extensions import acting_as
 from app.models import Area, ArrearsProposal, Beneficiary
 from app.rules import dates
-from app.rules.actors import Actor, bounds_of
+from app.rules.actors import SYSTEM, Actor, bounds_of
 from app.services import transitions
 from app.services.arrears.proposing import write_totals
 from app.services.batches import candidates, scope
 
-# Months with a list that is no longer a draft. Whatever list of such a month is made later, a supplementary one too, does
-# not take what is proposed here (services.batches.candidates), and what a list has taken is not proposed.
+# Months with a list that is no longer a draft, where the person lived then. Whatever list of such a month is made later, a
+# supplementary one too, does not take what is proposed here (services.batches.candidates), and what a list has taken is not
+# proposed.
 _LISTED = """
-SELECT DISTINCT p.id, p.month FROM payout_batches b JOIN periods p ON p.id = b.period_id
- WHERE starts_with(:path, b.area_path) AND p.month >= :first AND b.state NOT IN ('draft', 'cancelled')
-   AND b.kind IN ('monthly', 'social_pension') ORDER BY p.month
+SELECT DISTINCT p.id, p.month, h.path
+  FROM periods p CROSS JOIN LATERAL (SELECT coalesce((
+       SELECT r.area_path FROM relocations r WHERE r.beneficiary_id = :person AND r.state = 'accepted'
+          AND r.first_month > p.month ORDER BY r.first_month, r.id LIMIT 1), :path) AS path) h
+  JOIN payout_batches b ON b.period_id = p.id AND starts_with(h.path, b.area_path)
+   AND b.state NOT IN ('draft', 'cancelled') AND b.kind IN ('monthly', 'social_pension')
+ WHERE p.month >= :first ORDER BY p.month
 """
 _OWE = """
 INSERT INTO arrears_proposal_lines (proposal_id, area_path, entitlement_id, beneficiary_id, for_month, owed_vnd, amount_vnd)
@@ -38,7 +45,9 @@ def propose(session: Session, person: Beneficiary, first: date, *, reason: str, 
     rates known today; the key of the proposal, None when no month was missed. The person is active again by now."""
     for lock in ("arrears", "arrears_owed"):
         session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:lock))"), {"lock": lock})
-    months = session.execute(text(_LISTED), {"path": person.area_path, "first": first}).all()
+    facts: dict[str, Any] = {"person": person.id, "path": person.area_path, "first": first}
+    with acting_as(SYSTEM):  # lists of a commune somebody has moved away from are out of sight here
+        months = session.execute(text(_LISTED), facts).all()
     if not months:
         return None
     last = months[-1].month
@@ -54,9 +63,9 @@ def propose(session: Session, person: Beneficiary, first: date, *, reason: str, 
     )
     session.add(made)
     session.flush()
-    low, high = bounds_of(person.area_path)
-    for period in months:
-        _owe(session, made.id, person, period.id, period.month, low, high)
+    with acting_as(SYSTEM):
+        for period in months:
+            _owe(session, made.id, person, period.id, period.month, *bounds_of(period.path))
     write_totals(session, made.id)
     facts = {"people": made.people_count, "lines": made.line_count, "total_vnd": made.total_vnd, "cause": made.cause}
     transitions.created(session, "arrears", [made.id], by=by, facts={made.id: facts})

@@ -30,7 +30,7 @@ SELECT min(x.month) AS first, max(x.month) AS last, count(*) AS lists
  WHERE {_EFFECTIVE.format(known_on=":today")} > {_EFFECTIVE.format(known_on="x.made_on")}
    AND NOT EXISTS (SELECT 1 FROM arrears_proposal_lines y
                     WHERE y.area_path >= x.area_path AND y.area_path < left(x.area_path, -1) || '0'
-                      AND y.for_month = x.month AND y.owed_vnd IS NOT NULL
+                      AND y.for_month = x.month AND y.of_line_id IS NOT NULL
                       AND (y.live OR y.excluded_code NOT IN ('rejected', 'withdrawn', 'reopened')))
 """
 
