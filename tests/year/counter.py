@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
+from datetime import date
+from functools import partial
 from typing import Any
 
 from sqlalchemy import text
@@ -27,20 +30,22 @@ class Counter(Clerks):
         ids = self._lists(place, group)
         packets_of = [self.packet(batch_id) for batch_id in ids]
         with clock.at(month(group[-1]).replace(day=18)):
-            if place.kind == "connected":
-                self._pay(place, packets_of, goes)
+            self._pay(place, [packet for packet in packets_of if self.way(packet) == "connected"], goes)
         with clock.at(month(group[-1]).replace(day=goes.results_on)):
             results: dict[str, str] = {}
             for packet in packets_of:
-                tell = self._reported if place.kind == "connected" else self._entered
+                tell = {"connected": self._reported, "bank": self._booked}.get(self.way(packet), self._entered)
                 results |= tell(place, packet, goes)
         with clock.at(month(group[-1]).replace(day=27)):
-            self._lock(place, packets_of, results, goes)
+            self._lock(place, group, packets_of, results, goes)
             self.oracle.settle(results)
-            key = self.session.execute(_AREA_PERIOD, {"month": month(group[0]), "code": place.code}).scalar_one()
-            self.twice(lambda: periods.close(self.session, key, by=self.by(place, Role.ACCOUNTANT)))
+            self.close(place, month(group[0]))
             if group[-1] % 4 == 0:
                 self.books()
+
+    def close(self, place: Place, of: date) -> None:
+        key = self.session.execute(_AREA_PERIOD, {"month": of, "code": place.code}).scalar_one()
+        self.twice(lambda: periods.close(self.session, key, by=self.by(place, Role.ACCOUNTANT)))
 
     def _lists(self, place: Place, group: tuple[int, ...]) -> list[int]:
         rows = self.session.execute(
@@ -53,7 +58,9 @@ class Counter(Clerks):
         return list(rows.scalars())
 
     def _fate(self, reference: str) -> str:
-        line = self.oracle.lines[reference]
+        line, absence = self.oracle.lines[reference], self.plan.absence
+        if absence and line.claim.person == absence.person and month(absence.first) <= line.month < self.returns_in:
+            return "unpaid"
         return self.plan.fate(line.claim.person, line.claim.kind, line.month)
 
     def _pay(self, place: Place, packets_of: list[Packet], goes: Group) -> None:
@@ -69,54 +76,65 @@ class Counter(Clerks):
                 self.post.deliver(self.session)
                 asked = self.session.execute(_ASKED, {"packet": packet.id}).scalar_one()
                 self.twice(lambda key=asked: extensions.grant(self.session, key, by=self.by(place, Role.SUPERVISOR)))
-        self.post.tell(self.session)
+        if packets_of:
+            self.post.tell(self.session)
+
+    def _let_through(self, place: Place, settlement: Settlement | None) -> None:
+        """What came after the day it was due, and the accountant takes all the same."""
+        if settlement is not None and holding.count(self.session, settlement.id):
+            accountant = self.by(place, Role.ACCOUNTANT)
+            holding.let_through(self.session, settlement.id, by=accountant, because="Mưa lũ")
+            self.session.commit()
+            self.post.deliver(self.session)
+
+    def _booked(self, place: Place, packet: Packet, goes: Group) -> dict[str, str]:
+        """The bank's files: money booked, and money that came back; what they say against each other is decided."""
+        fates = {reference: self._fate(reference) for reference in self.post.bank.order(packet.code)}
+        for action, body in self.post.bank.book(packet.code, fates, goes.statement):
+            self.bring(place, packet, action, body)
+        settlement = self.settlement(packet)
+        assert settlement is not None
+        self._let_through(place, settlement)
+        self._decide(place, settlement, fates, ("stopped", "recover"))
+        return fates
 
     def _reported(self, place: Place, packet: Packet, goes: Group) -> dict[str, str]:
         """The post office's settlement, spoiled or late; what is in dispute is decided as it was at the counter."""
         self.post.weather(goes.delivery, goes.spoiled)
         self.post.desk.settle(packet.code)
         self.post.deliver(self.session)
-        accountant = self.by(place, Role.ACCOUNTANT)
         self.post.weather()
         for again in (False, True):
             if again:  # the accountant telephones: send it once more
                 self.post.desk.settle(packet.code)
                 self.post.deliver(self.session)
             settlement = self.settlement(packet)
-            if settlement is not None and holding.count(self.session, settlement.id):
-                holding.let_through(self.session, settlement.id, by=accountant, because="Mưa lũ")
-                self.session.commit()
-                self.post.deliver(self.session)
+            self._let_through(place, settlement)
             if settlement is not None:
-                self._decide(place, settlement, self.post.results(packet.code))
+                self._decide(place, settlement, self._told(packet), ("stopped",))
                 if arithmetic.figures(self.session, settlement.id).ties_out:
                     break
-        told = self.post.results(packet.code)
+        return self._told(packet)
+
+    def _told(self, packet: Packet) -> dict[str, str]:
+        """What became of the lines at the post office, and that some are never to be paid."""
         return {
             reference: "stopped" if self._fate(reference) == "stopped" else outcome
-            for reference, outcome in told.items()
+            for reference, outcome in self.post.results(packet.code).items()
         }
 
     def settlement(self, packet: Packet) -> Settlement | None:
         self.session.expire_all()
         return self.session.query(Settlement).filter_by(packet_id=packet.id).one_or_none()
 
-    def _decide(self, place: Place, settlement: Settlement, told: dict[str, str]) -> None:
+    def _decide(self, place: Place, settlement: Settlement, fates: Mapping[str, str], by_us: Container[str]) -> None:
+        """What is in dispute, and what nobody but us can say: that nothing is ever paid, or that it has to come back."""
         open_lines = self.session.execute(_UNDECIDED, {"settlement": settlement.id}).scalars()
-        stopped = {reference for reference in told if self._fate(reference) == "stopped"}
-        for reference in sorted({*open_lines, *stopped}):
-            outcome = told.get(reference, "unpaid")
-            said = "unpaid_stopped" if reference in stopped else DECISIONS.get(outcome, outcome)
-            self.twice(
-                lambda ref=reference, said=said: deciding.decide(
-                    self.session,
-                    settlement.id,
-                    ref,
-                    said,
-                    by=self.by(place, Role.ACCOUNTANT),
-                    because="Đã gọi bưu điện",
-                )
-            )
+        for reference in sorted({*open_lines, *(one for one, fate in fates.items() if fate in by_us)}):
+            outcome = fates.get(reference, "unpaid")
+            said = DECISIONS.get(outcome, outcome)
+            by = self.by(place, Role.ACCOUNTANT)
+            self.twice(partial(_decide_line, self.session, settlement.id, reference, said, by=by))
 
     def _entered(self, place: Place, packet: Packet, goes: Group) -> dict[str, str]:
         """Results by hand: all paid and then some not; or a sheet; or all of it once wrongly, and taken back."""
@@ -154,12 +172,16 @@ class Counter(Clerks):
         self.session.commit()
         return fates
 
-    def _lock(self, place: Place, packets_of: list[Packet], results: dict[str, str], goes: Group) -> None:
+    def _lock(
+        self, place: Place, group: tuple[int, ...], packets_of: list[Packet], results: dict[str, str], goes: Group
+    ) -> None:
         """Locked, twice; sometimes with a mistake in it, so that it is opened again, put right and locked again."""
         accountant = self.by(place, Role.ACCOUNTANT)
         keys = [found.id for packet in packets_of if (found := self.settlement(packet)) is not None]
         paid = sorted(reference for reference, result in results.items() if result == "paid")
-        if goes.reopens and place.kind != "connected" and paid:
+        if self._err(place, group, results, goes):
+            pass
+        elif goes.reopens and paid:
             holder = self.session.execute(_HOLDER, {"reference": paid[0]}).scalar_one()
             deciding.decide(self.session, holder, paid[0], "unpaid", by=accountant, because="Nhầm")
             self.twice(lambda: locking.lock_many(self.session, keys, by=accountant))
@@ -167,14 +189,78 @@ class Counter(Clerks):
             reopening.reopen(self.session, holder, by=supervisor, because="Nhập nhầm kết quả")
             deciding.decide(self.session, holder, paid[0], "paid", by=accountant, because="Đã ký nhận")
             self.session.commit()
-            keys = [key for key in keys if self.session.get_one(Settlement, key).state != "locked"]
+            self.did["reopened"] += 1
+            keys = self._not_locked(keys)
         self.twice(lambda: locking.lock_many(self.session, keys, by=accountant))
+
+    def _not_locked(self, keys: list[int]) -> list[int]:
+        self.session.expire_all()
+        return [key for key in keys if self.session.get_one(Settlement, key).state != "locked"]
+
+    # --- Mistakes that come out late
+
+    def _err(self, place: Place, group: tuple[int, ...], results: dict[str, str], goes: Group) -> bool:
+        """One result is written wrongly, and nobody notices before the next month's draft lies there."""
+        if not goes.mistaken or not self._may_be_reopened(results):
+            return False
+        for reference in sorted(results):
+            if results[reference] == goes.mistaken and self._is_plain(reference, group[-1] + 1):
+                holder = self.session.execute(_HOLDER, {"reference": reference}).scalar_one()
+                said = "unpaid" if goes.mistaken == "paid" else "paid"
+                accountant = self.by(place, Role.ACCOUNTANT)
+                deciding.decide(self.session, holder, reference, said, by=accountant, because="Nhầm")
+                self.session.commit()
+                self.mistakes[reference] = (place, group, goes.mistaken)
+                return True
+        return False
+
+    def _may_be_reopened(self, results: dict[str, str]) -> bool:
+        """Nothing that these results open or set free may be under way elsewhere by the time they are opened again."""
+        for reference, result in results.items():
+            line = self.oracle.lines[reference]
+            died_on = self.oracle.lives[line.claim.person].died_on
+            late = died_on is not None and line.month > died_on
+            if late or result == "recover" or (result == "stopped" and line.all_withheld()):
+                return False
+        return True
+
+    def _is_plain(self, reference: str, following: int) -> bool:
+        """A line of somebody living whose money went to no recovery, and who is in a list of the month that follows."""
+        line = self.oracle.lines[reference]
+        person = line.claim.person
+        if following > 12 or line.all_withheld() or self.oracle.lives[person].died_on is not None:
+            return False
+        if self.plan.absence and person == self.plan.absence.person:
+            return False
+        home = self.place(self.oracle.lives[person].home(month(following)))
+        return self.plan.lasts(home, following) and any(group[0] == following for group in home.groups)
+
+    def put_right(self, place: Place, first: date) -> None:
+        for reference, (where, group, truth) in list(self.mistakes.items()):
+            if self.oracle.lives[self.oracle.lines[reference].claim.person].home(first) == place.code:
+                del self.mistakes[reference]
+                self._put_right(reference, where, group, truth)
+
+    def _put_right(self, reference: str, where: Place, group: tuple[int, ...], truth: str) -> None:
+        """The month and the settlement are opened again, the line is corrected, all is locked and closed anew."""
+        accountant, supervisor = self.by(where, Role.ACCOUNTANT), self.by(where, Role.SUPERVISOR)
+        key = self.session.execute(_AREA_PERIOD, {"month": month(group[0]), "code": where.code}).scalar_one()
+        self.twice(lambda: periods.reopen(self.session, key, by=supervisor, because="Nhập nhầm"))
+        holder = self.session.execute(_HOLDER, {"reference": reference}).scalar_one()
+        self.twice(lambda: reopening.reopen(self.session, holder, by=supervisor, because="Nhập nhầm"))
+        self.twice(partial(_decide_line, self.session, holder, reference, truth, by=accountant))
+        found = [self.settlement(self.packet(batch_id)) for batch_id in self._lists(where, group)]
+        keys = self._not_locked([one.id for one in found if one is not None])
+        self.twice(lambda: locking.lock_many(self.session, keys, by=accountant))
+        self.close(where, month(group[0]))
+        self.did["put right"] += 1
 
     def books(self) -> None:
         found = checking.check(self.session)
         agree("check-books", [(wrong.check.name, wrong.ids) for wrong in found], [])
 
 
+_decide_line = partial(deciding.decide, because="Đã gọi đơn vị chi trả")
 _AREA_PERIOD = text(
     "SELECT a.id FROM area_periods a JOIN periods p ON p.id = a.period_id JOIN areas x ON x.id = a.area_id"
     " WHERE p.month = :month AND x.code = :code"

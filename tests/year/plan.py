@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from random import Random
 
-from tests.scale import scale
+from tests.scale import NIGHT
 
 YEAR = 2026
-PLACES = scale(2, 3)
-"""By day a year has two of the three kinds of communes; at night all."""
 COMMUNES = ("00004", "00008", "00025")
 KINDS = ("connected", "workbook", "office")
 CADENCES: dict[str, tuple[int, ...]] = {
@@ -35,6 +33,10 @@ SPOILED = (
     "missing_part",
 )
 DELIVERY = ("callback_duplicate", "callback_reorder", "callback_drop")
+STATEMENTS = ("at_once", "late_returns", "refused_first")
+"""How a bank tells: everything in one file; what came back in a later one; what it will not book before it books."""
+EVENTS = {"accounts": (3, 0), "absence": (2, 0), "mistake": (3, 1), "merger": (4, 3)}
+"""What not every year has: by day the years whose seed leaves the second number when divided by the first."""
 
 
 def month(number: int) -> date:
@@ -68,6 +70,7 @@ class Person:
     place: str
     coefficient: str
     starts: int
+    by_account: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,41 @@ class Death:
     died_on: date
     recorded: int
     at_once: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A death recorded of somebody who lives, taken back in `undone`; with a funeral cost before its list is made."""
+
+    person: int
+    died_on: date
+    recorded: int
+    undone: int
+    with_funeral: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Somebody fetches nothing from `first` on, is suspended at last, and comes back `after` months later."""
+
+    person: int
+    first: int
+    after: int
+    at_once: bool
+    with_arrears: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Merger:
+    """The commune `old` goes over to `new`, which lists its people from the month after `recorded` on."""
+
+    old: str
+    new: str
+    recorded: int
+
+    @property
+    def first(self) -> int:
+        return self.recorded + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +132,71 @@ class Group:
     excludes: bool
     reopens: bool
     hand: str
+    statement: str
+    mistaken: str
 
 
 class Plan:
     """The whole year of one seed."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, *, whole: bool = NIGHT) -> None:
+        """By day a year has two of the three kinds of communes and few events; the `whole` has all kinds, and many."""
+        self.seed, self.whole = seed, whole
+        places = 3 if whole else 2
         draw = Random(f"{seed}")
-        kinds = draw.sample(KINDS, k=PLACES)
-        cadences = draw.sample([draw.choice(("single", "tet")), "two", "three"], k=PLACES)
+        kinds = draw.sample(KINDS, k=places)
+        cadences = draw.sample([draw.choice(("single", "tet")), "two", "three"], k=places)
         self.places = [Place(*facts) for facts in zip(COMMUNES, kinds, cadences, strict=False)]
+        self.events = {name for name, when in EVENTS.items() if self._happens(name, *when)}
+        by_account = "accounts" in self.events
         self.people = [
-            Person(number, place.code, draw.choice(COEFFICIENTS), 1 if n < 3 else draw.randint(2, 8))
+            Person(
+                number,
+                place.code,
+                draw.choice(COEFFICIENTS),
+                1 if n < 3 else draw.randint(2, 8),
+                by_account and n % 2 == 0,
+            )
             for n in range(4)
-            for number, place in enumerate(self.places, start=PLACES * n)
+            for number, place in enumerate(self.places, start=places * n)
         ]
         mortal, mover, *_others = draw.sample(range(len(self.people)), k=len(self.people))
         self.deaths = [self._death(draw, mortal, late=0), self._death(draw, _others[0], late=draw.randint(1, 2))]
         self.mover = mover
         self.moves_in = draw.randint(3, 9)
         self.moves_to = draw.choice([place.code for place in self.places if place.code != self.people[mover].place])
+        absent, mistaken, *_rest = [one for one in _others[1:] if self.people[one].starts == 1]
+        self.absence = self._absence(absent) if "absence" in self.events else None
+        self.mistake = self._mistake(mistaken) if "mistake" in self.events else None
+        self.merger = self._merger() if "merger" in self.events else None
+
+    def _happens(self, name: str, every: int, rest: int) -> bool:
+        return self.share(name) < 0.5 if self.whole else self.seed % every == rest
+
+    def _absence(self, person: int) -> Absence:
+        draw = Random(f"{self.seed}:absence")
+        return Absence(person, draw.randint(2, 4), draw.randint(2, 4), draw.random() < 0.5, draw.random() < 0.7)
+
+    def _mistake(self, person: int) -> Mistake:
+        """Over by June: what somebody was owed before the rise is then entered by hand at the amount of the day."""
+        draw = Random(f"{self.seed}:mistake")
+        recorded, with_funeral = draw.randint(2, 4), draw.random() < 0.5
+        died_on = date(YEAR, recorded - draw.choice((0, 1)), draw.randint(1, 12))
+        return Mistake(
+            person, died_on, recorded, recorded if with_funeral else recorded + draw.randint(0, 2), with_funeral
+        )
+
+    def _merger(self) -> Merger:
+        """Whoever moves has moved by then: nobody is taken in by a commune that has ended."""
+        draw = Random(f"{self.seed}:merger")
+        old, new = draw.sample([place.code for place in self.places], k=2)
+        recorded = draw.randint(4, 8)
+        self.moves_in = min(self.moves_in, recorded - 1)
+        return Merger(old, new, recorded)
+
+    def lasts(self, place: Place, first: int) -> bool:
+        """The place still makes lists of its own for a month."""
+        return self.merger is None or place.code != self.merger.old or first < self.merger.first
 
     def _death(self, draw: Random, person: int, *, late: int) -> Death:
         died = draw.randint(3, 8)
@@ -139,6 +221,8 @@ class Plan:
             excludes=draw.random() < 0.15,
             reopens=draw.random() < 0.2,
             hand=draw.choice(("all_then_some", "sheet", "undone")),
+            statement=draw.choice(STATEMENTS),
+            mistaken=draw.choices(("", "paid", "unpaid"), weights=(70, 15, 15))[0],
         )
 
     def fate(self, person: int, kind: str, of: date) -> str:

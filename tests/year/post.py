@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.agency import adapters
+from app.agency.files import OUTBOX
 from app.agency.keys import KeyRing
 from app.agency.port import Endpoint
 from app.agency.sandbox.engine import SandboxPostOffice
@@ -20,6 +21,7 @@ from app.services import inbox, notices, sending
 from app.services.sending import Connection
 from tests import office
 from tests.life.world import Killed, Wire
+from tests.year.bank import Bank
 from tests.year.plan import DELIVERY, SPOILED
 
 
@@ -38,6 +40,7 @@ class PostOffice:
         for kid, pem in given.public_keys.items():
             ours.trust("vnpost", kid, pem)
         self.folder = folder
+        self.bank = Bank(folder / OUTBOX)
         self.inside = SandboxPostOffice(folder / "post", in_memory=True)
         self.desk = self.inside.desk
         self.wire = Wire(ours, self.inside, (given.client_id, given.client_secret))
@@ -46,6 +49,7 @@ class PostOffice:
     def begin(self, seed: int) -> None:
         """Forget the year before."""
         self.inside.reset()
+        self.bank.begin()
         self.wire.fault = "none"
         turn(self.inside.store, {"seed": seed, "part_lines": 3})
 
