@@ -208,7 +208,7 @@ class PayoutBatchesApi(Resource):
     @protect()
     @permission_name("send")
     def send(self, pk: str) -> Response:
-        """Queue the packet of an approved list
+        """Queue the packet of an approved list, with the lists of the months settled at once with it
         ---
         post:
           responses:

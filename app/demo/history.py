@@ -123,8 +123,7 @@ def _play(offices: list[Office], agencies: Counterpart, month: date) -> None:
             approval.lock_many(session, batch_ids, by=office.staff.supervisor)
     with _on(before, SENT) as session:
         for office, batch_ids in made:
-            for batch_id in batch_ids:
-                packets.queue(session, batch_id, by=office.staff.clerk)
+            packets.queue_many(session, batch_ids, by=office.staff.clerk)
     everything = [batch_id for _office, batch_ids in made for batch_id in batch_ids]
     with clock.at(before.replace(day=SENT), hour=14):
         _let_accept(agencies, everything)

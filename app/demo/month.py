@@ -194,7 +194,8 @@ def _approve_and_send(commune: _Commune, batch_ids: list[int]) -> dict[int, str]
     with transaction() as session:
         approval.lock_many(session, batch_ids, by=commune.staff.supervisor)
     with transaction() as session:
-        return {key: packets.queue(session, key, by=commune.staff.clerk).code for key in batch_ids}
+        made = packets.queue_many(session, batch_ids, by=commune.staff.clerk)
+        return {key: packet.code for key, packet in made.items()}
 
 
 def _extend(post: Post, commune: _Commune, batch_id: int, code: str) -> None:

@@ -45,10 +45,9 @@ def send_lists(params: dict[str, Any], by: Actor, progress: Progress) -> Done:
     """`{"batch_ids"}`: packets queued for all, or for none."""
     ids = list(params["batch_ids"])
     with transaction() as session:
-        for done, batch_id in enumerate(ids):
-            packets.queue(session, batch_id, by=by)
-            progress(done + 1, len(ids))
-    return Done(_("Đã xếp hàng gửi %(count)s danh sách.", count=len(ids)), {"batch_ids": ids})
+        progress(0, len(ids))
+        sent = sorted(packets.queue_many(session, ids, by=by))
+    return Done(_("Đã xếp hàng gửi %(count)s danh sách.", count=len(sent)), {"batch_ids": sent})
 
 
 def lock_settlements(params: dict[str, Any], by: Actor, progress: Progress) -> Done:

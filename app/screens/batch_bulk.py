@@ -32,7 +32,9 @@ SHOWN_FOR = timedelta(minutes=15)
 """How long finished work stays on the page that started it."""
 
 LOCK_SENTENCE = _l("Duyệt mọi danh sách đã chọn: tất cả, hoặc không danh sách nào nếu một danh sách chưa duyệt được.")
-SEND_SENTENCE = _l("Gửi mọi danh sách đã chọn tới đơn vị chi trả của từng danh sách.")
+SEND_SENTENCE = _l(
+    "Gửi mọi danh sách đã chọn tới đơn vị chi trả của từng danh sách, cùng danh sách các tháng quyết toán một lần."
+)
 
 
 def lock(chosen: Sequence[PayoutBatch]) -> ResponseReturnValue:
@@ -52,8 +54,7 @@ def send(chosen: Sequence[PayoutBatch]) -> ResponseReturnValue:
         return _later("send_lists", chosen, str(_("Gửi %(count)s danh sách", count=thousands(len(chosen)))))
 
     def queue(session: Session, ids: Sequence[int]) -> None:
-        for batch_id in ids:
-            packets.queue(session, batch_id, by=current_actor())
+        packets.queue_many(session, ids, by=current_actor())
 
     return _together(chosen, queue, _l("Đang gửi %(lists)s danh sách: %(figures)s."))
 

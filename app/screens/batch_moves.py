@@ -46,6 +46,7 @@ class Standing:
     counts: Counts
     actor: Actor
     connected: bool = True
+    sent_with: tuple[str, ...] = ()
 
     def may(self, move: str) -> bool:
         """The state table lets the actor make this move of the list now."""
@@ -103,14 +104,20 @@ def _send(at: Standing) -> Offer | None:
             figures=at.figures,
             version=at.batch.version,
         )
-        return Offer("send", str(_("Giao chi trả")), sentence, "primary")
+        return Offer("send", str(_("Giao chi trả")), sentence + _and_with(at), "primary")
     sentence = _(
         "Gửi %(figures)s tới %(agency)s (phiên bản %(version)s).",
         figures=at.figures,
         agency=at.agency_name,
         version=at.batch.version,
     )
-    return Offer("send", _label("send"), sentence, "primary")
+    return Offer("send", _label("send"), sentence + _and_with(at), "primary")
+
+
+def _and_with(at: Standing) -> str:
+    if not at.sent_with:
+        return ""
+    return " " + str(_("Quyết toán một lần nên đi cùng danh sách %(codes)s.", codes=", ".join(at.sent_with)))
 
 
 def _unlock(at: Standing) -> Offer | None:

@@ -22,6 +22,7 @@ from app.screens.fields import said
 from app.screens.settings import BATCH_KIND_WORDS
 from app.services.batches import browsing, checks
 from app.services.batches.browsing import Counts, Wanted
+from app.services.packets import sent_with
 from app.web.words import vnd
 
 PAGE_SIZE = 50
@@ -131,7 +132,9 @@ def of(session: Session, item: PayoutBatch, actor: Any, *, tab: str = "show") ->
             select(Settlement).where(Settlement.packet_id == packet.id).execution_options(populate_existing=True)
         ).one_or_none()
     counts = browsing.counts(session, item.id)
-    standing = Standing(item, packet, counts, actor, batch_moves.connected(session, item))
+    others = sent_with(session, [item.id]) if item.state == "locked" else []
+    connected, with_it = batch_moves.connected(session, item), tuple(row.code for row in others)
+    standing = Standing(item, packet, counts, actor, connected, with_it)
     return BatchPage(
         item=item,
         packet=packet,

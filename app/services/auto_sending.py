@@ -1,6 +1,7 @@
 """Lists that are sent by themselves at their cut-off, where an area's settings say so; and what is due soon.
 
-Only a list somebody approved is sent, and none that somebody withdrew after approving it. The last day to send is the
+Only a list somebody approved is sent, and none that somebody withdrew after approving it; months settled at once go
+together or not at all. The last day to send is the
 day before the cut-off of lists; the system sends at the end of its working hours, so that people have the day.
 """
 
@@ -44,8 +45,10 @@ SELECT b.id, b.code, b.state, b.area_path, p.month, e.auto_send, e.remind_days, 
    AND p.month >= :this_month AND b.area_path >= :low AND b.area_path < :high
 """
 _TO_SEND = (
-    " AND b.state = 'locked' AND e.auto_send AND NOT EXISTS (SELECT 1 FROM state_changes c WHERE c.machine = 'batch'"
-    " AND c.entity_id = b.id AND c.move = 'withdraw' AND c.at > b.locked_at) ORDER BY b.id"
+    " AND b.state = 'locked' AND e.auto_send AND NOT EXISTS (SELECT 1 FROM payout_batches g JOIN state_changes c"
+    " ON c.machine = 'batch' AND c.entity_id = g.id AND c.move = 'withdraw' AND c.at > g.locked_at WHERE g.id = b.id"
+    " OR (g.area_id = b.area_id AND g.kind = b.kind AND g.group_month = b.group_month AND g.agency_id = b.agency_id"
+    " AND g.state = 'locked')) ORDER BY b.id"
 )
 _TO_REMIND = " AND e.remind_days > 0 ORDER BY p.month, b.id"
 
@@ -65,10 +68,12 @@ def sweep() -> bool:
     """Queue every list that is due. One that cannot be sent is logged and keeps none of the others back."""
     with transaction() as session:
         waiting = due(session)
+    sent: set[int] = set()
     for batch_id in waiting:
         try:
             with transaction() as session:
-                packets.queue(session, batch_id, by=SYSTEM)
+                if batch_id not in sent:
+                    sent.update(packets.queue_many(session, [batch_id], by=SYSTEM))
         except ChitraError as error:
             log.warning("not_sent_by_itself", extra={"batch_id": batch_id, "why": type(error).__name__})
     return False

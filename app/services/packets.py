@@ -5,6 +5,8 @@ What travels, when and with which outcome is in `sending`; what an agency's word
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import select, text
@@ -27,6 +29,10 @@ class PacketUnderWay(RuleBroken):
     """Danh sách %(code)s đang có gói tin %(packet)s chưa kết thúc. Hãy đề nghị bưu điện từ chối gói tin đó trước."""
 
 
+class GroupNotApproved(RuleBroken):
+    """Các tháng quyết toán một lần được gửi cùng nhau: danh sách %(codes)s chưa được duyệt."""
+
+
 class NotCertainYet(RuleBroken):
     """Chưa rõ bưu điện đã nhận gói tin %(code)s hay chưa. Hệ thống đang hỏi lại bưu điện; khi đã rõ mới rút lại được."""
 
@@ -47,12 +53,48 @@ class ReasonMissing(BadInput):
     """Phải ghi lý do đề nghị từ chối gói tin."""
 
 
-def queue(session: Session, batch_id: int, *, by: Actor) -> Packet:
-    """Gửi bưu điện: the list becomes sent and its packet waits for the scheduler, in one transaction.
+# Lists of one kind, area and agency whose months are settled at once, the list itself left out (docs/decisions/003).
+_SENT_WITH = text("""
+WITH peer AS (
+    SELECT b.id AS of_id, g.id, g.code, g.state, p.month,
+           bool_or(g.period_id <> b.period_id) OVER (PARTITION BY b.id) AS several
+      FROM payout_batches b JOIN payout_batches g ON g.area_id = b.area_id AND g.kind = b.kind
+       AND g.group_month = b.group_month AND coalesce(g.agency_id, 0) = coalesce(b.agency_id, 0)
+       AND g.state <> 'cancelled'
+      JOIN periods p ON p.id = g.period_id WHERE b.id = ANY(:ids)
+)
+SELECT DISTINCT id, code, state, month FROM peer WHERE several AND id <> of_id ORDER BY month, id
+""")
 
+
+def sent_with(session: Session, batch_ids: Collection[int]) -> list[Any]:
+    """The other lists of the months settled at once with these, not sent yet: (id, code, state, month)."""
+    rows = session.execute(_SENT_WITH, {"ids": list(batch_ids)})
+    return [row for row in rows if row.state in ("draft", "locked", "returned") and row.id not in batch_ids]
+
+
+def queue(session: Session, batch_id: int, *, by: Actor) -> Packet:
+    """Gửi bưu điện one list, with the others of the months settled at once with it. Raises as `queue_many`."""
+    return queue_many(session, [batch_id], by=by)[batch_id]
+
+
+def queue_many(session: Session, batch_ids: Collection[int], *, by: Actor) -> dict[int, Packet]:
+    """Lists become sent and their packets wait for the scheduler, in one transaction; list -> packet.
+
+    The lists of months settled at once go together: those that are approved are sent too, and while one is not, none is.
     Key and message id are fixed here, before the wire, and never made again (promise P1). A list the office pays itself
-    goes to its cashier at once. Raises NotFound, NotConnected, PacketUnderWay, and what `transitions.move` raises.
+    goes to its cashier at once. Raises NotFound, NotConnected, PacketUnderWay, GroupNotApproved, and what
+    `transitions.move` raises.
     """
+    others = sent_with(session, batch_ids)
+    waiting = [row.code for row in others if row.state != "locked"]
+    if waiting:
+        raise GroupNotApproved(codes=", ".join(waiting))
+    ids = sorted({*batch_ids, *(row.id for row in others)})
+    return {batch_id: _queue(session, batch_id, by) for batch_id in ids}
+
+
+def _queue(session: Session, batch_id: int, by: Actor) -> Packet:
     batch = _lock_batch(session, batch_id)
     if batch.agency_id is None:
         return own_paying.hand_over(session, batch, by=by)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.models import Packet
 from app.rules.actors import Role
-from app.services import packets, sending
+from app.services import sending
 from app.services.batches import approval, making
 from tests import factories as make
 from tests import months, office
@@ -70,11 +70,7 @@ def test_two_months_are_made_with_one_button_or_one_alone(desk: Desk, paired: in
 
 
 def accepted(session: Session, batch_id: int) -> Packet:
-    approval.lock(session, batch_id, by=make.SUPERVISOR)
-    packet = packets.queue(session, batch_id, by=make.CLERK)
-    session.commit()
-    assert sending.send_next(office.ScriptedAgency().connect)
-    office.refresh(session)
+    packet = session.query(Packet).filter_by(batch_id=batch_id).one()
     office.tell(session, packet, status="pdng")
     return session.get_one(Packet, packet.id, populate_existing=True)
 
@@ -82,6 +78,20 @@ def accepted(session: Session, batch_id: int) -> Packet:
 def test_two_months_are_shown_locked_closed_and_reopened_at_once(desk: Desk, session: Session, paired: int) -> None:
     request = making.ListRequest(paired, NOVEMBER, together=True)
     first, second = making.make_lists(session, request, by=make.CLERK).batch_ids
+    approval.lock(session, first, by=make.SUPERVISOR)
+    session.commit()
+    clerk = desk.signed_in(Role.CLERK)
+    lists = f"/lists/show/{first}"
+    offered = page(clerk, lists)
+    assert "Quyết toán một lần nên đi cùng danh sách CT-202612-00004-M." in offered
+    refused = post(clerk, f"/lists/action/send/{first}", seen=seen(offered, "do-send"))
+    assert "danh sách CT-202612-00004-M chưa được duyệt" in refused
+    approval.lock(session, second, by=make.SUPERVISOR)
+    session.commit()
+    post(clerk, f"/lists/action/send/{first}", seen=seen(page(clerk, lists), "do-send"))
+    while sending.send_next(office.ScriptedAgency().connect):
+        pass
+    office.refresh(session)
     november = accepted(session, first)
     months.reported(session, november)
     key = office.settlement_of(session, november).id

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.errors import ChitraError
 from app.models import Entitlement, Packet, PayoutLine
-from app.services import packets, periods, sending, settings
+from app.services import auto_sending, packets, periods, sending, settings
 from app.services.batches import approval, lines, making
 from app.services.settlements import deciding, locking, reopening, together
 from tests import factories as make
@@ -224,12 +224,20 @@ def both(session: Session) -> list[int]:
     return making.make_lists(session, request, by=make.CLERK).batch_ids
 
 
-def accepted(session: Session, batch_id: int) -> Packet:
-    approval.lock(session, batch_id, by=make.SUPERVISOR)
-    packet = packets.queue(session, batch_id, by=make.CLERK)
+def sent(session: Session, batch_ids: list[int]) -> list[Packet]:
+    """All approved; one button sends them, and the agency has them."""
+    approval.lock_many(session, batch_ids, by=make.SUPERVISOR)
+    made = packets.queue(session, batch_ids[0], by=make.CLERK)
     session.commit()
-    assert sending.send_next(office.ScriptedAgency().connect)
+    while sending.send_next(office.ScriptedAgency().connect):
+        pass
     office.refresh(session)
+    found = [session.scalars(select(Packet).where(Packet.batch_id == one)).one() for one in batch_ids]
+    assert found[0].id == made.id
+    return found
+
+
+def accepted(session: Session, packet: Packet) -> Packet:
     office.tell(session, packet, status="pdng")
     return session.get_one(Packet, packet.id, populate_existing=True)
 
@@ -267,7 +275,7 @@ def test_two_months_are_made_settled_and_closed_at_once_and_all_unpaid_is_carrie
     other = make.entitled(session, "Trần Văn Hai")
     first, second = both(session)
     assert (carried(session, first), carried(session, second)) == ({who.id: FULL}, {}), "December's money once"
-    january, february = accepted(session, first), accepted(session, second)
+    january, february = [accepted(session, one) for one in sent(session, [first, second])]
     assert {office.settlement_of(session, one).due_on for one in (january, february)} == {date(2027, 2, 25)}
     months.reported(session, january, {who.id: "unpaid"})
     key = office.settlement_of(session, january).id
@@ -288,13 +296,14 @@ def test_two_months_are_made_settled_and_closed_at_once_and_all_unpaid_is_carrie
 def test_a_month_of_two_waits_for_the_other_and_they_are_reopened_together(session: Session) -> None:
     who = tet(session)
     first, second = both(session)
-    january = accepted(session, first)
+    january, february = sent(session, [first, second])
+    accepted(session, january)
     months.reported(session, january, {who.id: "unpaid"})
     key = office.settlement_of(session, january).id
     with pytest.raises(together.GroupUnfinished, match="CT-202702-00004-M"):
         locking.lock(session, key, by=make.ACCOUNTANT)
     session.rollback()
-    months.reported(session, accepted(session, second))
+    months.reported(session, accepted(session, february))
     locking.lock(session, key, by=make.ACCOUNTANT)
     months.close(session, FEBRUARY)
     march = make.made_list(session, month=MARCH)
@@ -309,6 +318,56 @@ def test_a_month_of_two_waits_for_the_other_and_they_are_reopened_together(sessi
     locking.lock(session, key, by=make.ACCOUNTANT)
     assert carried(session, march) == {who.id: 2 * FULL}
     session.commit()
+
+
+def test_lists_settled_at_once_are_sent_at_once_or_not_at_all(session: Session) -> None:
+    tet(session)
+    first, second = both(session)
+    approval.lock(session, first, by=make.SUPERVISOR)
+    with pytest.raises(packets.GroupNotApproved, match="CT-202702-00004-M chưa được duyệt"):
+        packets.queue(session, first, by=make.CLERK)
+    approval.lock(session, second, by=make.SUPERVISOR)
+    assert set(packets.queue_many(session, [second], by=make.CLERK)) == {first, second}
+    with pytest.raises(packets.PacketUnderWay):
+        packets.queue(session, first, by=make.CLERK)
+    session.commit()
+
+
+def test_a_list_of_two_that_came_back_goes_again_alone(session: Session) -> None:
+    tet(session)
+    january, february = sent(session, both(session))
+    office.tell(session, january, status="rjct", reason_message="Sai tổng")
+    approval.unlock(session, january.batch_id, by=make.SUPERVISOR, because=WHY)
+    approval.lock(session, january.batch_id, by=make.SUPERVISOR)
+    assert set(packets.queue_many(session, [january.batch_id], by=make.CLERK)) == {january.batch_id}
+    office.refresh(session)
+    session.commit()
+    office.tell(session, february, status="rjct", reason_message="Sai tổng")
+    assert packets.sent_with(session, [january.batch_id])[0].state == "returned"
+
+
+def test_the_cut_off_sends_both_months_or_waits_for_the_approval_that_is_missing(session: Session) -> None:
+    tet(session)
+    session.execute(
+        text(
+            "INSERT INTO payment_settings (area_id, valid_from, auto_send) SELECT id, :since, true FROM areas WHERE path = :path"
+        ),
+        {"since": JANUARY, "path": make.COMMUNE_PATH},
+    )
+    first, second = both(session)
+    approval.lock(session, first, by=make.SUPERVISOR)
+    session.commit()
+    with clock.at(date(2026, 12, 26)):
+        auto_sending.sweep()
+        assert session.query(Packet).filter(Packet.batch_id.in_([first, second])).count() == 0
+        approval.lock(session, second, by=make.SUPERVISOR)
+        session.commit()
+        auto_sending.sweep()
+        found = session.query(Packet).filter(Packet.batch_id.in_([first, second]), Packet.queued_by == "system")
+        assert found.count() == 2
+        packets.withdraw(session, found.first().id, by=make.CLERK, because=WHY)
+        session.commit()
+        assert auto_sending.due(session) == []
 
 
 def test_remaking_and_cancelling_one_of_two_months_carries_earlier_money_once(session: Session) -> None:

@@ -179,8 +179,7 @@ class Clerks:
             self._exclude(place, expected)
         self._compare(ids, expected)
         self.twice(lambda: approval.lock_many(self.session, ids, by=self.by(place, Role.SUPERVISOR)))
-        for batch_id in ids:
-            self.twice(lambda key=batch_id: packets.queue(self.session, key, by=self.by(place, Role.CLERK)))
+        self.twice(lambda: packets.queue(self.session, ids[0], by=self.by(place, Role.CLERK)))
         if place.kind != "office":
             self.post.until_certain(self.session, goes.wire)
         self._answered(place, ids, goes)
