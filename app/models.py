@@ -1244,6 +1244,22 @@ class Packet(Scoped, Model):
         return self.code
 
 
+class SentLine(Scoped, Model):
+    """One line of a packet that came back, as it was sent."""
+
+    __tablename__ = "sent_lines"
+    __table_args__ = (
+        {"comment": "Lines of packets that came back, as sent; the lines of a live packet are its list's. Append-only"},
+    )
+    packet_id: Mapped[int] = mapped_column(
+        ForeignKey("packets.id"), primary_key=True, autoincrement=False, comment="Of which version"
+    )
+    reference: Mapped[str] = mapped_column(Text, primary_key=True, comment="Reference of the line on the wire")
+    payee_name: Mapped[str] = words("Who was to receive it")
+    payee_fa: Mapped[str] = words("Financial address")
+    amount_vnd: Mapped[int] = vnd("Đồng sent", default=None)
+
+
 class AgencyCall(Scoped, Model):
     """One call to an agency about a packet; append-only."""
 

@@ -1,40 +1,49 @@
-"""DVCT_09: what changed between two versions of a list that were sent, read from the exact bytes of both packets."""
+"""DVCT_09: what changed between two versions of a list that were sent, whatever way they travelled."""
 
 from __future__ import annotations
 
 from app.reports.shape import Column, Order, Report
 from app.rules.states import N_
 
-# Each version that left against the one before; only packets of the JSON contract hold their lines so that SQL can read.
+# Each version that left against the one before. Lines of versions that came back were kept when their list was opened; the
+# lines of the last version are its list's until then.
 _SOURCE = """
 WITH packet AS (
-    SELECT k.id, k.version, k.body, b.id AS batch_id, b.code AS list_code, p.month, a.full_name AS area_name, b.area_path,
-           lag(k.id) OVER (PARTITION BY b.id ORDER BY k.version) AS before_id, count(*) OVER (PARTITION BY b.id) AS versions
+    SELECT k.id, k.version, b.id AS batch_id, b.code AS list_code, p.month, a.full_name AS area_name, b.area_path,
+           lag(k.id) OVER w AS before_id, lag(k.version) OVER w AS before_version,
+           lead(k.id) OVER w IS NULL AND b.state IN ('sent', 'accepted', 'settled', 'returned') AS is_the_list
       FROM packets k JOIN payout_batches b ON b.id = k.batch_id JOIN periods p ON p.id = b.period_id
       JOIN areas a ON a.id = b.area_id
      WHERE p.month BETWEEN :month_from AND :month_to AND b.area_path >= :low AND b.area_path < :high
-       AND k.body IS NOT NULL AND substring(k.body FROM 1 FOR 1) = '{'
+       AND k.body_sha256 IS NOT NULL
        AND (CAST(:agency AS int) IS NULL OR k.agency_id = :agency)
        AND (CAST(:kind AS text) IS NULL OR b.kind = :kind)
        AND (CAST(:batch AS bigint) IS NULL OR b.id = :batch)
+    WINDOW w AS (PARTITION BY b.id ORDER BY k.version)
 ), said AS MATERIALIZED (
-    SELECT k.id, d ->> 'reference_id' AS reference, d ->> 'payee_name' AS payee_name, d ->> 'payee_fa' AS payee_fa,
-           CAST(d ->> 'amount' AS numeric)::bigint AS vnd
-      FROM packet k, jsonb_array_elements(convert_from(k.body, 'UTF8')::jsonb #> '{message,disbursements}') d
-     WHERE k.versions > 1
+    SELECT k.id, l.reference, l.payee_name, l.payee_fa, l.amount_vnd AS vnd
+      FROM packet k JOIN sent_lines l ON l.packet_id = k.id
+    UNION ALL
+    SELECT k.id, l.reference, l.payee_name, l.payee_fa, l.total_vnd
+      FROM packet k JOIN payout_lines l ON l.batch_id = k.batch_id AND l.live AND l.total_vnd > 0
+     WHERE k.is_the_list AND k.before_id IS NOT NULL
+       AND NOT EXISTS (SELECT 1 FROM sent_lines WHERE packet_id = k.id)
+), known AS (
+    SELECT DISTINCT id FROM said
 ), pair AS (
     SELECT k.id, coalesce(n.reference, o.reference) AS reference, o.payee_name AS before_payee, n.payee_name AS now_payee,
            o.vnd AS before_vnd, n.vnd AS now_vnd, o.payee_fa IS DISTINCT FROM n.payee_fa AS readdressed
       FROM packet k
-      JOIN LATERAL (SELECT * FROM said WHERE said.id = k.before_id) o ON true
+      JOIN said o ON o.id = k.before_id
       LEFT JOIN said n ON n.id = k.id AND n.reference = o.reference
+     WHERE k.id IN (SELECT id FROM known)
     UNION ALL
     SELECT k.id, n.reference, NULL, n.payee_name, NULL, n.vnd, false
       FROM packet k JOIN said n ON n.id = k.id
-     WHERE k.before_id IS NOT NULL
+     WHERE k.before_id IN (SELECT id FROM known)
        AND NOT EXISTS (SELECT 1 FROM said o WHERE o.id = k.before_id AND o.reference = n.reference)
 )
-SELECT k.area_name, k.month, k.list_code, k.version - 1 AS before_version, k.version AS now_version, d.reference,
+SELECT k.area_name, k.month, k.list_code, k.before_version, k.version AS now_version, d.reference,
        CASE WHEN d.before_vnd IS NULL THEN 'came' WHEN d.now_vnd IS NULL THEN 'left' ELSE 'changed' END AS section,
        coalesce(d.before_payee, '') AS before_payee, coalesce(d.now_payee, '') AS now_payee,
        coalesce(d.before_vnd, 0) AS before_vnd, coalesce(d.now_vnd, 0) AS now_vnd,

@@ -11,15 +11,16 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.errors import BadInput, NotFound
 from app.extensions import acting_as
-from app.models import Agency, PayoutBatch
+from app.models import Agency, Packet, PayoutBatch
 from app.reports import asking, catalogue
 from app.reports.catalogue import REPORTS
 from app.rules.actors import Role
-from app.services import balances
+from app.services import balances, packets, sending
+from app.services.batches import approval, lines, making, versions
 from app.services.recoveries import returning
 from app.services.settlements import arithmetic, locking
 from tests import factories as make
-from tests import office, stages
+from tests import hand, office, stages
 from tests.reports.conftest import asked
 
 OTHER = make.actor(Role.CLERK, "khac.canbo", "VN/01/00008/")
@@ -277,6 +278,81 @@ def test_two_versions_differ_by_the_line_that_was_held_out(session: Session, eve
     assert (row["before_vnd"], row["now_vnd"], row["difference_vnd"]) == (540_000, 0, -540_000)
     sent = session.execute(text("SELECT total_vnd FROM packets ORDER BY version")).scalars().all()
     assert row["difference_vnd"] == sent[1] - sent[0]
+
+
+@pytest.mark.parametrize("adapter", ["g2p", "iso20022", "workbook", "office"])
+def test_versions_are_compared_however_they_travelled(session: Session, adapter: str) -> None:
+    """Twice sent, twice come back: each version against the one before, the last one also before it is opened."""
+    stays, raised = make.entitled(session, "Đỗ Thị Ở"), make.entitled(session, "Đỗ Thị Tăng")
+    batch_id = _sent_and_returned(session, adapter)
+    assert table(session, "DVCT_09") == [], "one version differs from nothing"
+    _opened(session, batch_id)
+    key = session.execute(
+        text("SELECT id FROM payout_lines WHERE entitlement_id = :id AND live"), {"id": stays.id}
+    ).scalar_one()
+    lines.exclude(session, key, by=make.CLERK, because="Chờ xác minh")
+    _again(session, batch_id, adapter)
+    first = [("left", 1, 2, -540_000, "Đỗ Thị Ở")]
+    assert _differences(session) == first, "on its way"
+    _opened(session, batch_id)
+    raised.coefficient = 2
+    session.flush()
+    making.remake(session, batch_id, by=make.CLERK)
+    assert _differences(session) == first, "came back and opened"
+    _again(session, batch_id, adapter)
+    assert _differences(session) == [*first, ("changed", 2, 3, 540_000, "Đỗ Thị Tăng")]
+    shown = versions.between(session, batch_id)
+    assert [(one.older[-2:], one.newer[-2:], one.count) for one in shown] == [("V1", "V2", 1), ("V2", "V3", 1)]
+
+
+def _differences(session: Session) -> list[tuple[str, int, int, int, str]]:
+    return [
+        (
+            row["section"],
+            row["before_version"],
+            row["now_version"],
+            row["difference_vnd"],
+            row["before_payee"] or row["now_payee"],
+        )
+        for row in table(session, "DVCT_09")
+    ]
+
+
+def _sent_and_returned(session: Session, adapter: str) -> int:
+    if adapter == "office":
+        hand.pays_itself(session)
+    else:
+        make.agency(session)
+        session.execute(text("UPDATE agency_contracts SET adapter = :adapter"), {"adapter": adapter})
+    batch_id = make.locked_list(session, people=1)
+    _send(session, batch_id, adapter)
+    return batch_id
+
+
+def _send(session: Session, batch_id: int, adapter: str) -> None:
+    packet = packets.queue(session, batch_id, by=make.CLERK)
+    session.commit()
+    if adapter != "office":
+        assert sending.send_next(office.ScriptedAgency().connect)
+    office.refresh(session)
+    assert session.get_one(PayoutBatch, batch_id).version == packet.version
+
+
+def _opened(session: Session, batch_id: int) -> None:
+    """Comes back, and a supervisor opens it."""
+    packet = session.query(Packet).filter_by(batch_id=batch_id).order_by(Packet.version.desc()).first()
+    assert packet is not None
+    if packet.agency.kind == "office":
+        packets.ask_recall(session, packet.id, by=make.CLERK, because="Sai")
+        session.commit()
+    else:
+        office.tell(session, packet, status="rjct", reason_message="Sai")
+    approval.unlock(session, batch_id, by=make.SUPERVISOR, because="Sửa")
+
+
+def _again(session: Session, batch_id: int, adapter: str) -> None:
+    approval.lock(session, batch_id, by=make.SUPERVISOR)
+    _send(session, batch_id, adapter)
 
 
 def test_the_months_differ_by_who_came_who_left_and_whose_money_changed(

@@ -147,7 +147,7 @@ def test_the_first_list_of_an_area_has_nothing_to_compare_with(session: Session)
     assert (found.before.lines, found.came, found.left, found.changed) == (0, 2, 0, 0)
 
 
-def test_two_versions_differ_by_what_their_bytes_say(session: Session) -> None:
+def test_two_versions_differ_by_the_lines_that_left(session: Session) -> None:
     away = make.entitled(session, "Người Bị Rút")
     raised = make.entitled(session, "Người Tăng")
     packet = stages.returned(session, people=1)

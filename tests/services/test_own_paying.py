@@ -59,7 +59,7 @@ def test_what_changed_between_two_versions_is_read_from_what_the_cashier_was_giv
     [found] = versions.between(session, packet.batch_id)
     assert (found.older, found.newer, found.count) == (packet.code, "", 2)
     assert {(one.name, one.before_vnd, one.now_vnd, one.payee_changed) for one in found.changes} == {
-        ("", 540_000, None, False), ("Trần Văn 2", 540_000, 1_080_000, False),
+        ("Trần Văn 1", 540_000, None, False), ("Trần Văn 2", 540_000, 1_080_000, False),
     }  # fmt: skip
     approval.lock(session, packet.batch_id, by=make.SUPERVISOR)
     packets.queue(session, packet.batch_id, by=make.CLERK)

@@ -13,7 +13,7 @@ from app.errors import NotAllowed, NotFound, RuleBroken
 from app.rules.actors import Actor
 from app.services import journal, transitions
 from app.services.arrears import deciding
-from app.services.batches import checks
+from app.services.batches import checks, versions
 from app.services.batches.lines import write_totals
 from app.services.recoveries import withholding
 
@@ -87,7 +87,11 @@ def _demand_closed_before(session: Session, ids: list[int]) -> None:
 
 
 def unlock(session: Session, batch_id: int, *, by: Actor, because: str) -> None:
-    """Mở lại a list that was not sent, or that the agency returned, so that it can be corrected."""
+    """Mở lại a list that was not sent, or that the agency returned, so that it can be corrected.
+
+    The lines of the version that came back are kept first: its successor is compared with them.
+    """
+    versions.keep(session, batch_id)
     journal.carried_movements(session, [batch_id], by=by, reverse=True)
     transitions.move(session, "batch", batch_id, "unlock", by=by, because=because)
     deciding.forget_lists(session, [batch_id])

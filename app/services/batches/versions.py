@@ -1,4 +1,4 @@
-"""What changed between two versions of a list that were sent: read from the exact bytes, not from memory."""
+"""What changed between two versions of a list that were sent, whatever the adapter: the lines of both, as they left."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from sqlalchemy import select, text
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import Session
 
-from app import clock
-from app.agency.reading import read_request
 from app.models import Packet
 
 SHOWN = 200
@@ -40,43 +38,45 @@ class Versions:
 
 _Sent = dict[str, tuple[str, str, int]]
 
+# Once, while the list still is what the last version that left was.
+_KEEP = text("""
+INSERT INTO sent_lines (packet_id, reference, payee_name, payee_fa, amount_vnd, area_path)
+SELECT k.id, l.reference, l.payee_name, l.payee_fa, l.total_vnd, k.area_path
+  FROM packets k JOIN payout_lines l ON l.batch_id = k.batch_id AND l.live AND l.total_vnd > 0
+ WHERE k.id = (SELECT max(id) FROM packets WHERE batch_id = :batch AND body IS NOT NULL)
+   AND k.state IN ('rejected', 'refused') AND NOT EXISTS (SELECT 1 FROM sent_lines WHERE packet_id = k.id)
+""")
+
+
+def keep(session: Session, batch_id: int) -> None:
+    """Keep the lines of the last version that left a list and came back, before the list changes."""
+    session.execute(_KEEP, {"batch": batch_id})
+
 
 def between(session: Session, batch_id: int) -> list[Versions]:
-    """Each version that left against the next one, and the last one against the list as it is now if that differs.
-
-    Read are messages of the contract and what the office's own cashier was given; other files only as a whole.
-    """
+    """Each version that left against the next one, and the last one against the list as it is now if that differs."""
     packets = session.scalars(
-        select(Packet)
-        .where(Packet.batch_id == batch_id, Packet.body.is_not(None))
-        .options(undefer(Packet.body))
-        .order_by(Packet.version)
+        select(Packet).where(Packet.batch_id == batch_id, Packet.body_sha256.is_not(None)).order_by(Packet.version)
     ).all()
     if not packets:
         return []
     now = _now(session, batch_id)
-    sent = [(packet.code, packet.lines_sha256, _read(packet, now)) for packet in packets]
+    sent = [(packet.code, packet.lines_sha256, _sent(session, packet.id) or now) for packet in packets]
     sides = [*sent, ("", "", now)]
     return [
         _versions(older, newer, before, after)
         for (older, hashed, before), (newer, hashed_too, after) in pairwise(sides)
-        if hashed != hashed_too and before is not None and after is not None and before != after
+        if hashed != hashed_too and before != after
     ]
 
 
-def _read(packet: Packet, now: _Sent) -> _Sent | None:
-    """The lines of a packet; of an own list without names, which are taken from the list. None for files of banks."""
-    assert packet.body is not None, packet.code
-    if packet.agency.kind == "office":
-        rows = [row.split("|") for row in packet.body.decode().splitlines()]
-        return {
-            reference: (now[reference][0] if reference in now else "", payee_fa, int(total_vnd))
-            for reference, total_vnd, payee_fa in rows
-        }
-    if not packet.body.startswith(b"{"):
-        return None
-    lines = read_request(packet.body, now=clock.wall()).lines
-    return {line.reference: (line.payee_name, line.payee_fa, line.amount_vnd) for line in lines}
+def _sent(session: Session, packet_id: int) -> _Sent:
+    """The lines of a version that came back and whose list was opened since; none of others."""
+    rows = session.execute(
+        text("SELECT reference, payee_name, payee_fa, amount_vnd FROM sent_lines WHERE packet_id = :id"),
+        {"id": packet_id},
+    )
+    return {row.reference: (row.payee_name, row.payee_fa, row.amount_vnd) for row in rows}
 
 
 def _now(session: Session, batch_id: int) -> _Sent:

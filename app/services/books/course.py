@@ -33,7 +33,8 @@ TRIGGERS: dict[str, tuple[str, ...]] = {
     "packets": ("refuse_changed_packet",),
     "deadline_extensions": ("refuse_long_extension",),
     **dict.fromkeys(
-        ("money_movements", "settlement_entries", "settlement_collections", "access_log"), ("refuse_rewriting",)
+        ("money_movements", "settlement_entries", "settlement_collections", "sent_lines", "access_log"),
+        ("refuse_rewriting",),
     ),
     "state_changes": ("refuse_rewriting",),
 }
