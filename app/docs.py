@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.agency import description
+from app.rest_docs import rest_markdown
 from app.rules.states import LINE_RESULTS, MACHINES, Machine
 from app.security import ROLE_NAMES
 from app.security_docs import authorization_markdown
@@ -68,6 +69,7 @@ def _shown(document: dict[str, Any]) -> str:
 DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "states.md": states_markdown,
     "authorization.md": authorization_markdown,
+    "rest-api.md": rest_markdown,
     "openapi-office.json": lambda: _shown(description.office()),
     "openapi-agency.json": lambda: _shown(description.agency()),
 }

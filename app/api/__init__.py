@@ -9,8 +9,18 @@ from flask import current_app
 
 def register(appbuilder: Any) -> None:
     """Register every endpoint for machines."""
+    from app.api import agency, health, sessions
+
+    current_app.session_interface = sessions.SessionsOfPeople()
+    current_app.register_blueprint(health.blueprint)
+    current_app.register_blueprint(agency.blueprint)
+    for resource in resources():
+        appbuilder.add_api(resource)
+
+
+def resources() -> tuple[type[Any], ...]:
+    """Every resource of the REST API, in the order of its description."""
     from app.api import (
-        agency,
         areas,
         arrears,
         arrears_lines,
@@ -19,7 +29,6 @@ def register(appbuilder: Any) -> None:
         batches,
         description,
         extensions,
-        health,
         imports,
         lives,
         messages,
@@ -31,7 +40,6 @@ def register(appbuilder: Any) -> None:
         registry,
         reports,
         results,
-        sessions,
         settling,
         successions,
         suspensions,
@@ -39,10 +47,7 @@ def register(appbuilder: Any) -> None:
         work,
     )
 
-    current_app.session_interface = sessions.SessionsOfPeople()
-    current_app.register_blueprint(health.blueprint)
-    current_app.register_blueprint(agency.blueprint)
-    for resource in (
+    return (
         areas.AreasApi, successions.SuccessionsApi,
         people.BeneficiariesApi, registry.EntitlementsApi, registry.PayeesApi, registry.PaymentMethodsApi,
         batches.PayoutBatchesApi, batch_lines.PayoutLinesApi, batch_lines.BatchFindingsApi, packets.PacketsApi,
@@ -54,5 +59,4 @@ def register(appbuilder: Any) -> None:
         transfers.TransfersApi, balances.BalancesApi,
         reports.ReportsApi, work.WorkApi, paying.PaymentSettingsApi,
         description.ApiDescription,
-    ):  # fmt: skip
-        appbuilder.add_api(resource)
+    )  # fmt: skip
