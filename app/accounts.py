@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import ipaddress
 import logging
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, current_app, g, request, session
@@ -27,15 +28,19 @@ from werkzeug.security import check_password_hash
 
 from app import clock
 from app.errors import ChitraError
-from app.extensions import acting_as, become, db, transaction
+from app.extensions import acting_as, become, current_actor, db, transaction
 from app.models import AppUser
 from app.rules.actors import SYSTEM, Actor
 from app.rules.passwords import FOR_A_NAME, FOR_AN_ADDRESS, normal
 from app.security import actor_of
 from app.services.accounts import attempts, issuing
+from app.services.lives import keeping
 from app.web.answers import problem
 
 log = logging.getLogger(__name__)
+
+AREA_HEADER = "Chitra-Area"
+"""Code of an ended area a program wants to read."""
 
 KEPT_AT_SIGN_IN = ("locale", "month")
 """What a session keeps when it becomes somebody's; everything else, the CSRF token too, is new."""
@@ -173,9 +178,25 @@ class AccountManager(SecurityManager):
         if user is None or actor is None or user.session_version != session_version:
             return None
         become(actor)
+        wanted = request.headers.get(AREA_HEADER) if has_bearer_token() else session.get("kept")
+        if wanted:
+            become(self._reader(user, actor, wanted))
         return user
 
+    def _reader(self, user: AppUser, actor: Actor, code: str) -> Actor:
+        """Who reads an ended area; a program that asks for one that is not its own sees nothing at all."""
+        found = keeping.reader(db.session(), actor, code)
+        if found is not None:
+            db.session.expunge(user)  # their own row is out of the old area's sight, and stays as it was read
+            return found
+        session.pop("kept", None)
+        return replace(actor, roles=frozenset(), area_path=None) if has_bearer_token() else actor
+
     # --- permissions
+
+    def _get_safe_user(self, user: Any) -> Any:
+        """A reader of an ended area is not looked up again: their own row is out of that area's sight."""
+        return user if current_actor().reading else super()._get_safe_user(user)
 
     def _has_view_access(self, user: Any, permission_name: str, view_name: str) -> bool:
         return (permission_name, view_name) in self._permissions(user)

@@ -25,7 +25,7 @@ _actor: ContextVar[Actor] = ContextVar("actor", default=NOBODY)
 
 _SET_SCOPE = text(
     "SELECT set_config('chitra.lo', :lo, true), set_config('chitra.hi', :hi, true),"
-    " set_config('chitra.agency', :agency, true)"
+    " set_config('chitra.agency', :agency, true), set_config('chitra.reading', :reading, true)"
 )
 
 
@@ -81,10 +81,11 @@ def _aborted(connection: Connection) -> bool:
 
 
 def limit(connection: Connection, actor: Actor) -> None:
-    """Tell row-level security, for this transaction, which paths and which agency are in scope."""
+    """Tell row-level security, for this transaction, which paths and agency are in scope, and whether only to read."""
     low, high = actor.bounds
     agency = "" if actor.agency_id is None else str(actor.agency_id)
-    connection.execute(_SET_SCOPE, {"lo": low, "hi": high, "agency": agency})
+    reading = "1" if actor.reading else ""
+    connection.execute(_SET_SCOPE, {"lo": low, "hi": high, "agency": agency, "reading": reading})
 
 
 @event.listens_for(Session, "after_begin")

@@ -246,6 +246,25 @@ class AreaPredecessor(Model):
 # --- Users (Flask-AppBuilder's table, with our columns) ----------------------------------------------------------
 
 
+class KeptArea(Scoped, Model):
+    """An area that has ended, owned by the one area that keeps what it leaves and may read it (services/lives/keeping)."""
+
+    __tablename__ = "kept_areas"
+    __table_args__ = (
+        Index("ix_kept_areas_area_path", "area_path"),
+        {"comment": "Areas that ended, owned by the one area that keeps and reads what they leave"},
+    )
+    id: Mapped[int] = key()
+    old_area_id: Mapped[int] = mapped_column(
+        ForeignKey("areas.id"), unique=True, nullable=False, comment="Area that has ended"
+    )
+    old_path: Mapped[str] = mapped_column(PATH, nullable=False, comment="Its path")
+    code: Mapped[str] = words("Its official code")
+    full_name: Mapped[str] = words("Its name")
+    ended_on: Mapped[date] = mapped_column(Date, nullable=False, comment="Its last day")
+    decision: Mapped[str] = words("By which decision it ended")
+
+
 class AppUser(User):
     """A user of the program: Flask-AppBuilder's user with an area and, for an agency's staff, an agency."""
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader
 from app.errors import NotAllowed
 from app.extensions import current_actor
 from app.models import (
+    AccessLog,
     AppUser,
     Area,
     DeadlineExtension,
@@ -29,8 +30,14 @@ from app.models import (
     Shared,
     StateChange,
     UserChange,
+    WorkItem,
 )
 from app.rules.actors import ROOT_PATH, Actor
+
+
+class ReadingOnly(NotAllowed):
+    """Địa bàn này đã kết thúc nên chỉ xem được, không sửa được."""
+
 
 OF_AN_AGENCY = (PayoutBatch, PayoutLine, Packet, Settlement, SettlementRecord, InboxMessage, MessageFault)
 """What an agency's user may see of its own agency; of everything else of an area it sees nothing."""
@@ -130,6 +137,10 @@ def _models(kind: type) -> list[Any]:
     return [mapper.class_ for mapper in AppUser.registry.mappers if issubclass(mapper.class_, kind)]
 
 
+WRITTEN_BY_READERS = (AccessLog, WorkItem)
+"""What somebody who only reads still writes: that they looked, and the work item of a long report."""
+
+
 def _limit_statements(state: ORMExecuteState) -> None:
     """Reads, and updates and deletes of many rows at once; rows of a relation come with a row that was in scope."""
     if not (state.is_select or state.is_update or state.is_delete):
@@ -137,6 +148,8 @@ def _limit_statements(state: ORMExecuteState) -> None:
     if state.is_column_load or state.is_relationship_load:
         return
     actor = current_actor()
+    if actor.reading and not state.is_select:
+        raise ReadingOnly
     if not unlimited(actor):
         state.statement = state.statement.options(*criteria(actor))
 
@@ -144,6 +157,10 @@ def _limit_statements(state: ORMExecuteState) -> None:
 def _check_writes(session: Session, _context: UOWTransaction, _instances: Any) -> None:
     actor = current_actor()
     for row in (*session.new, *session.dirty, *session.deleted):
+        if actor.reading and not isinstance(row, WRITTEN_BY_READERS):
+            if row in session.dirty and not session.is_modified(row):
+                continue
+            raise ReadingOnly
         if isinstance(row, Scoped | Inherited | AppUser):
             _fill_path(session, row)
             path = row.area_path

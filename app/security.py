@@ -68,6 +68,7 @@ SIGNED_IN: dict[str, str] = {
     "SignIn.logout": "ends one's own session",
     "UtilView.back": "leads back to the page before",
     "frame.choose_month": "switches the month one looks at",
+    "frame.choose_area": "switches to reading an ended area that one's own keeps",
 }
 """Endpoint -> why every signed-in user may reach it without a permission. It shows and changes no record."""
 

@@ -200,7 +200,10 @@ def test_every_table_is_classified_once() -> None:
 def policies(session: Session, table: str) -> dict[str, str]:
     """Command -> condition of the policies of a table."""
     rows = session.execute(
-        text("SELECT cmd, coalesce(qual, '') || ' ' || coalesce(with_check, '') FROM pg_policies WHERE tablename = :t"),
+        text(
+            "SELECT cmd, coalesce(qual, '') || ' ' || coalesce(with_check, '') FROM pg_policies"
+            " WHERE tablename = :t AND permissive = 'PERMISSIVE'"
+        ),
         {"t": table},
     )
     return dict(iter(rows))

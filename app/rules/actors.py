@@ -34,6 +34,7 @@ class Actor:
     """A person or machine on whose behalf something happens, limited to one area and below.
 
     `area_path` is None for somebody who may see nothing; `agency_id` limits an agency's user to its own packets.
+    `reading`: sees, and changes nothing whatever the roles (docs/decisions/006-reading-ended-areas.md).
     """
 
     username: str
@@ -42,6 +43,7 @@ class Actor:
     user_id: int | None = None
     agency_id: int | None = None
     full_name: str = field(default="", compare=False)
+    reading: bool = False
 
     @property
     def bounds(self) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import abort, jsonify, render_template, request, url_for
+from flask import abort, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_appbuilder import IndexView, expose, has_access
 from flask_appbuilder.security.decorators import permission_name
@@ -56,6 +56,8 @@ class Home(IndexView):
         actor, session = current_actor(), db.session()
         if actor.agency_id is not None:
             return self._agency(session)
+        if actor.reading:
+            return redirect(url_for("BatchView.list"), 303)
         area = _area(session)
         if area.level == "country":
             return self._country(session, area)

@@ -142,6 +142,7 @@ def _written(by: Actor) -> dict[str, Any]:
         "user_id": by.user_id,
         "agency_id": by.agency_id,
         "full_name": by.full_name,
+        "reading": by.reading,
     }
 
 

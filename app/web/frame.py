@@ -19,10 +19,11 @@ from sqlalchemy import select
 from app import clock
 from app.errors import BadInput
 from app.extensions import current_actor, db
-from app.models import Agency, Area
+from app.models import Agency, Area, KeptArea
 from app.rules import dates
 from app.rules.actors import Actor
 from app.security import ROLE_NAMES
+from app.services.lives import keeping
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -33,6 +34,10 @@ blueprint = Blueprint("frame", __name__)
 
 class UnknownMonth(BadInput):
     """Tháng không hợp lệ. Hãy chọn một tháng trong danh sách."""
+
+
+class UnknownArea(BadInput):
+    """Đơn vị bạn không giữ hồ sơ của địa bàn này."""
 
 
 class UnknownLanguage(BadInput):
@@ -96,6 +101,11 @@ class Frame:
         if self.actor.agency_id is None:
             return ""
         return db.session.scalar(select(Agency.name).where(Agency.id == self.actor.agency_id)) or ""
+
+    @cached_property
+    def kept(self) -> Sequence[KeptArea]:
+        """Ended areas whose lists the user may read."""
+        return keeping.kept_for(db.session(), self.actor)
 
     @property
     def month(self) -> date:
@@ -177,6 +187,21 @@ def choose_month() -> ResponseReturnValue:
         raise UnknownMonth(field="month") from error
     session["month"] = f"{chosen:%Y-%m}"
     return redirect(way_back(), 303)
+
+
+@blueprint.post("/kept-area")
+def choose_area() -> ResponseReturnValue:
+    """Read what an ended area leaves, from its last month on backwards; without a code, back to one's own area."""
+    code = request.form.get("code", "")
+    left = session.pop("kept", None)
+    if code:
+        found = next((one for one in keeping.kept_for(db.session(), current_actor()) if one.code == code), None)
+        if found is None:
+            raise UnknownArea(field="code")
+        session["kept"], session["month"] = code, f"{found.ended_on:%Y-%m}"
+    elif left:
+        session.pop("month", None)
+    return redirect(url_for("BatchView.list"), 303)
 
 
 @blueprint.post("/language")

@@ -17,6 +17,7 @@ from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
 from app.models import Area
 from app.rules.actors import Actor, Role
 from app.services import transitions
+from app.services.lives import keeping
 
 
 class NotTheCentre(NotAllowed):
@@ -75,8 +76,8 @@ RETURNING id
 
 
 def succeed(session: Session, wanted: Succession, *, by: Actor) -> int:
-    """Move everybody of an area to its successors; returns how many people. Users of an area that ends go to the first
-    successor. One statement for each successor and step, however many people.
+    """Move everybody of an area to its successors; returns how many people. Users of an area that ends go to the last
+    successor named, which keeps what the area leaves (`keeping`). One statement for each successor and step, however many people.
 
     Raises NotTheCentre, NotFound, NotACommune, NotAMonth, HamletUnknown, StillAsked.
     """
@@ -96,6 +97,7 @@ def succeed(session: Session, wanted: Succession, *, by: Actor) -> int:
             {"to": areas[-1].id, "path": areas[-1].path, "old": old.id},
         )
         old.valid_to = wanted.first_month - timedelta(days=1)
+        keeping.hand_over(session, old, areas[-1], ended_on=old.valid_to, decision=wanted.decision)
     session.flush()
     session.expire_all()
     return moved
