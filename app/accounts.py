@@ -30,9 +30,9 @@ from app import clock
 from app.errors import ChitraError
 from app.extensions import acting_as, become, current_actor, db, transaction
 from app.models import AppUser
-from app.rules.actors import SYSTEM, Actor
+from app.rules.actors import SYSTEM, Actor, Role
 from app.rules.passwords import FOR_A_NAME, FOR_AN_ADDRESS, normal
-from app.security import actor_of
+from app.security import MENUS, PERMISSIONS, actor_of
 from app.services.accounts import attempts, issuing
 from app.services.lives import keeping
 from app.web.answers import problem
@@ -225,8 +225,18 @@ class AccountManager(SecurityManager):
                 )
                 .where(assoc_permissionview_role.c.role_id.in_([role.id for role in user.roles]))
             )
-            held = g.permissions = (user.id, {(permission, view) for permission, view in rows})
+            found = {(permission, view) for permission, view in rows}
+            held = g.permissions = (user.id, for_readers(found) if current_actor().reading else found)
         return held[1]
+
+
+def for_readers(held: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Of these permissions what an auditor has too: who reads an ended area opens no form; their own account is elsewhere."""
+    return {
+        (permission, view)
+        for permission, view in held
+        if Role.AUDITOR in PERMISSIONS.get(view, {}).get(permission, MENUS.get(view, ())) and view != "OwnAccount"
+    }
 
 
 def actor_for(user: AppUser) -> Actor | None:

@@ -28,7 +28,7 @@ from app.security import PERMISSIONS, ROLE_NAMES
 from app.services import access, attention, month_facts, workbench
 from app.services.attention import Item
 from app.services.month_facts import ListFacts
-from app.services.month_steps import STATE_WORDS, TONES, Action, Step, StepState
+from app.services.month_steps import ENTERING, STATE_WORDS, TONES, Action, Step, StepState
 from app.services.workbench import AreaMonth, ProvinceMonth
 from app.web import maps
 from app.web.frame import current_month
@@ -283,7 +283,8 @@ def _task(step: Step, row: AreaMonth, names: Any, changes: month_facts.Changes, 
 
 def _roles(step: Step, *, own: bool) -> list[str]:
     words = ROLE_NAMES | ({Role.AGENCY: own_lists.CASHIER} if own else WHO_WORDS)
-    return [gettext(str(words[role])) for role in words if role in step.kind.who]
+    who = ENTERING if own and step.kind.name == "settle" else step.kind.who
+    return [gettext(str(words[role])) for role in words if role in who]
 
 
 def _hint(step: Step, row: AreaMonth, changes: month_facts.Changes) -> str:
