@@ -76,7 +76,7 @@ _STATES: dict[str, PacketState] = {RCVD: "received", PDNG: "accepted", SUCC: "se
 
 _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,12})\.00?")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-_VERSIONED = re.compile(r"(?P<packet>.{1,90})-V(?P<version>[1-9][0-9]{0,3})")
+_VERSIONED = re.compile(r"(?P<packet>[A-Za-z0-9-]{1,90})-V(?P<version>[1-9][0-9]{0,3})")
 _KIND = re.compile(r"[A-Z][A-Z0-9]{0,7}")
 
 
@@ -308,6 +308,11 @@ class Ack:
     correlation_id: str = ""
     code: str = ""
     text: str = field(default="", compare=False)
+
+
+def is_code(transaction_id: str) -> bool:
+    """Whether it is a packet's code with its version."""
+    return _VERSIONED.fullmatch(transaction_id) is not None
 
 
 def split_code(transaction_id: str) -> tuple[str, int]:

@@ -38,6 +38,7 @@ CHECKS = [
     checks.response_schema_conformance,
 ]
 AGENCY_PATHS = ("/disburse", "/disburse/sync/disburse", "/disburse/txn/status", "/disburse/sync/txn/status")
+AGENCY_CALLS = list(zip(AGENCY_PATHS, ("disburse", "disburse", "status", "status"), strict=True))
 
 
 class Side:
@@ -134,11 +135,20 @@ def test_the_office_answers_as_it_is_described(office: Side, path: str, example:
     assert {202, 400} <= _try(office, path, example)
 
 
-@pytest.mark.parametrize(
-    ("path", "example"), list(zip(AGENCY_PATHS, ("disburse", "disburse", "status", "status"), strict=True))
-)
+@pytest.mark.parametrize(("path", "example"), AGENCY_CALLS)
 def test_the_sandbox_answers_as_it_is_described(agency: Side, path: str, example: str) -> None:
     assert 200 in _try(agency, path, example)
+
+
+@pytest.mark.parametrize(("path", "example"), [(path, one) for path, one in AGENCY_CALLS if "/sync/" in path])
+@pytest.mark.parametrize("name", ["W", "H-V1935*", "CT-202611-00004-M", "Đ'-V1", "CT-V0"])
+def test_a_no_at_once_about_what_is_no_packet_is_as_described(agency: Side, path: str, example: str, name: str) -> None:
+    operation = schemathesis.openapi.from_url(f"{agency.base}/openapi.json", timeout=10)[path]["POST"]
+    body = EXAMPLES[example] | {"message": EXAMPLES[example]["message"] | {"transaction_id": name}}
+    case = operation.Case(body=body, media_type="application/json")
+    answer = agency.send(case, signed=True, fit=True)
+    case.validate_response(answer, checks=CHECKS)
+    assert answer.json()["message"]["ack_status"] == "NACK"
 
 
 @pytest.mark.parametrize("side", ["office", "agency"])

@@ -20,6 +20,7 @@ from app.agency.envelope import (
     CallbackHead,
     Envelope,
     LineStatus,
+    is_code,
 )
 from app.agency.messages import ack, on_disburse, on_status, read_callback
 from app.agency.sandbox.door import Route
@@ -39,8 +40,8 @@ def turned_away(status: int, code: str, *, now: datetime, message_id: str = "") 
 def refusal(
     config: Config, route: Route, bad: BadMessage, *, message_id: str, transaction_id: str, now: datetime
 ) -> Answer:
-    """NACK, or its synchronous twin: we looked, and it is a no."""
-    if route.sync and transaction_id:
+    """NACK, or its synchronous twin about a packet: we looked, and it is a no."""
+    if route.sync and is_code(transaction_id):
         head = _head(config, transaction_id, message_id, RJCT, now)
         return _json(on_disburse(replace(head, reason_code=bad.code, reason_message=bad.text), sync=True))
     return _json(
