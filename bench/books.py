@@ -10,7 +10,7 @@ import psycopg
 _BOOKS = (
     # the last month is still with the agency
     "UPDATE payout_lines SET result = 'pending', result_reason = NULL, result_at = NULL WHERE period_id = %(last)s",
-    "UPDATE payout_batches SET state = 'accepted' WHERE period_id = %(last)s",
+    "UPDATE payout_batches SET state = 'accepted', closed_by = NULL, closed_at = NULL WHERE period_id = %(last)s",
     "UPDATE packets p SET state = 'accepted' FROM payout_batches b WHERE b.id = p.batch_id AND b.state = 'accepted'",
     "DELETE FROM settlement_records r USING settlements s WHERE s.id = r.settlement_id AND s.period_id = %(last)s",
     """

@@ -105,9 +105,9 @@ SELECT e.beneficiary_id, e.area_path, t.id, 1.0, 'II/QĐ-UBND', DATE '2025-07-01
 _PAST_BATCHES = """
 WITH made AS (
     INSERT INTO payout_batches (code, area_id, area_path, period_id, kind, agency_id, contract_id, seq, state, made_by,
-        locked_by, locked_at)
+        locked_by, locked_at, closed_by, closed_at)
     SELECT 'CT-' || %(yyyymm)s || '-' || a.code || '-M', a.id, a.path, %(period)s, 'monthly', c.agency_id, c.id, 1,
-           'settled', 'xa.canbo', 'xa.lanhdao', now()
+           'settled', 'xa.canbo', 'xa.lanhdao', now(), 'xa.ketoan', now()
       FROM areas a, (SELECT * FROM agency_contracts WHERE method = 'cash') c
      WHERE a.level = 'commune' AND a.path >= 'VN/25/' AND a.path < 'VN/250'
     RETURNING id
