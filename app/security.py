@@ -212,6 +212,7 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
         name: {"can_get": READERS} | dict.fromkeys(("can_post", "can_put"), frozenset({CLERK}))
         for name in ("EntitlementsApi", "PayeesApi", "PaymentMethodsApi")
     },
+    "AttentionApi": {"can_get": READERS},
     "ArrearsApi": {"can_get": READERS},
     "ArrearsLinesApi": {"can_get": READERS}
     | dict.fromkeys(("can_exclude", "can_restore"), frozenset({CLERK, SUPERVISOR})),

@@ -78,6 +78,7 @@ READS = (
     | {f"/api/v1/{name}/<pk>" for name in RESOURCES - {"reports"}}
     | {f"/api/v1/imports/{path}" for path in ("templates/<code>", "<pk>/findings", "<pk>/workbook")}
     | {f"/api/v1/balances/{path}" for path in ("", "account", "minutes")}
+    | {"/api/v1/attention/", "/api/v1/attention/<code>"}
     | {"/api/v1/packets/<pk>/file/<code>", "/api/v1/settlements/<pk>/minutes", "/api/v1/work/<pk>/file"}
     | {"/api/v1/reports/<code>", "/api/v1/work/<pk>", "/api/v1/_openapi", "/api/v1/settlements/<pk>/lines"}
 )

@@ -174,6 +174,8 @@ DOORS = [
     Door("POST", "/api/v1/successions/", frozenset({Role.CENTRAL_ADMIN}), "", {}),
     Door("GET", "/api/v1/settlements/{}/minutes", READERS, "settlement"),
     Door("POST", "/api/v1/reports/DVCT_01/export", READERS, "", {"form": 1}),
+    Door("GET", "/api/v1/attention/?area={}", READERS, "code"),
+    Door("GET", "/api/v1/attention/message?area={}", READERS, "code"),
     Door("GET", "/api/v1/result_changes/", READERS),
     Door("GET", "/api/v1/result_changes/{}", READERS, "result_change"),
     Door("POST", "/api/v1/result_changes/", DECIDERS, "", {}),
@@ -350,7 +352,7 @@ what is sent and taken away as a file is no JSON (test_imports.py, test_packets.
 
 def test_every_address_of_the_api_is_in_the_matrix(app: Flask) -> None:
     tried = {(door.method, door.address.partition("?")[0].replace("{}", "<>")) for door in DOORS}
-    tried = {(method, address.replace("DVCT_01", "<>").replace("DVCT_02", "<>")) for method, address in tried}
+    tried = {(method, re.sub(r"DVCT_0\d|(?<=attention/)message", "<>", address)) for method, address in tried}
     routed = {
         (method, re.sub(r"<\w+>", "<>", rule.rule))
         for rule in app.url_map.iter_rules()

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.rules.actors import Role
+from app.services.attention import KINDS
 from tests import factories as make
 from tests import office, stages
 from tests.api.answers import fields_of, problem_of, rows
@@ -53,3 +54,19 @@ def test_others_neither_see_nor_put_aside(program: Program, odd: int) -> None:
     problem_of(program(Role.CLERK, area=make.OTHER_COMMUNE).post(address, json=WHY), 404)
     problem_of(program(Role.CLERK).get(address), 405)
     assert rows("SELECT count(*) FROM acknowledgements") == [(0,)]
+
+
+def test_what_needs_a_person_leads_to_the_message_until_somebody_looked(program: Program, odd: int) -> None:
+    clerk, kinds = program(Role.CLERK), "/api/v1/attention/"
+    found = {one["kind"]: (one["count"], one["resource"]) for one in clerk.get(kinds).json["result"]}
+    assert found["message"] == (1, "messages") and found["returned"] == (1, "payout_batches")
+    there = clerk.get(f"{kinds}message").json
+    assert there["resource"] == "messages" and [one["id"] for one in there["result"]] == [odd]
+    clerk.post(f"{MESSAGES}{odd}/acknowledge", json=WHY)
+    assert "message" not in {one["kind"] for one in clerk.get(kinds).json["result"]}
+    assert clerk.get(f"{kinds}message").json["result"] == []
+    for kind in {one.name for one in KINDS} - {"books", "due", "rise", "streak", "streak_long", "suspension"}:
+        assert clerk.get(f"{kinds}{kind}").status_code == 200, kind
+    for path in ("nothing", "streak", "message?area=66"):
+        problem_of(clerk.get(f"{kinds}{path}"), 404)
+    problem_of(clerk.get(f"{kinds}?month=11/2026"), 400)
