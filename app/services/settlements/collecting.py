@@ -48,11 +48,14 @@ SELECT s.id, :inbox, s.agency_id, s.area_path, u.receipt, u.reference, l.id, u.a
 ON CONFLICT ON CONSTRAINT uq_settlement_collections_said DO NOTHING
 """)
 
-# Of a line's recoveries the one that has the receipt already, else the oldest open one. What is countable for one recovery
-# is counted receipt by receipt while there is room, in an order that no message decides.
+# Of a line's recoveries the one that has the receipt already, else the oldest open one. What is countable for one recovery,
+# on whichever of its lines, is counted receipt by receipt while there is room, in an order that no message decides. `again`
+# is the same word of another of these settlements: it stands as the first does and is never counted beside it.
 _STAND = """
 WITH said AS MATERIALIZED (
-    SELECT c.*, l.full_name, l.beneficiary_code AS code, EXISTS (
+    SELECT c.*, l.full_name, l.beneficiary_code AS code,
+           row_number() OVER (PARTITION BY c.agency_id, c.receipt, c.reference, c.amount_vnd ORDER BY c.id) > 1 AS again,
+           EXISTS (
                SELECT 1 FROM settlement_collections o JOIN settlements t ON t.id = o.settlement_id AND t.state <> 'void'
                 WHERE o.agency_id = c.agency_id AND o.receipt = c.receipt
                   AND (o.reference, o.amount_vnd) <> (c.reference, c.amount_vnd)) AS contradicted,
@@ -80,10 +83,11 @@ WITH said AS MATERIALIZED (
                      WHEN line_id IS NULL THEN 'foreign' WHEN free_vnd IS NULL THEN 'no_recovery'
                      ELSE 'room' END AS standing FROM met m
 )
-SELECT id, settlement_id, inbox_id, area_path, receipt, reference, amount_vnd, happened_at, recovery_id,
+SELECT id, settlement_id, inbox_id, area_path, receipt, reference, amount_vnd, happened_at, recovery_id, again,
        coalesce(full_name, '') AS full_name, coalesce(code, '') AS code,
        CASE WHEN standing <> 'room' THEN standing
-            WHEN sum(amount_vnd) OVER (PARTITION BY standing, line_id, recovery_id ORDER BY receipt, id) > free_vnd
+            WHEN sum(amount_vnd) FILTER (WHERE NOT again) OVER (PARTITION BY standing, recovery_id,
+                     CASE WHEN recovery_id IS NULL THEN line_id END ORDER BY receipt, id) > free_vnd
             THEN 'too_much' WHEN recovery_id IS NULL THEN 'opens' ELSE 'ready' END AS standing
   FROM judged
 """
@@ -95,7 +99,8 @@ _HOLD = text(
 _COUNT = text(f"""
 INSERT INTO recovery_entries (recovery_id, area_path, kind, amount_vnd, settlement_id, reference, entered_by, at)
 SELECT r.id, r.area_path, 'cash', x.amount_vnd, x.settlement_id, x.receipt, :by, :now
-  FROM ({_STAND}) x JOIN recoveries r ON r.id = x.recovery_id WHERE x.standing = 'ready' ORDER BY r.id, x.receipt
+  FROM ({_STAND}) x JOIN recoveries r ON r.id = x.recovery_id WHERE x.standing = 'ready' AND NOT x.again
+ ORDER BY r.id, x.receipt
 RETURNING id, recovery_id
 """)
 _NOTE = text(f"""

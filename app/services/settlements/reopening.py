@@ -52,8 +52,8 @@ SELECT r.id FROM recoveries r
  WHERE r.state IN ('open', 'closed')
    AND EXISTS (SELECT 1 FROM recovery_lines x JOIN payout_lines l ON l.id = x.line_id
                 WHERE x.recovery_id = r.id AND l.batch_id = ANY(:batches))
-   AND (r.source <> 'settlement' OR EXISTS (SELECT 1 FROM recovery_entries e WHERE e.recovery_id = r.id
-                      AND (e.settlement_id IS NULL OR e.settlement_id <> ALL(:ids)))
+   AND (r.source <> 'settlement' OR 0 <> (SELECT coalesce(sum(e.amount_vnd), 0) FROM recovery_entries e
+          WHERE e.recovery_id = r.id AND (e.settlement_id IS NULL OR e.settlement_id <> ALL(:ids)))
         OR EXISTS (SELECT 1 FROM withholdings w WHERE w.recovery_id = r.id AND w.outcome = 'waiting'))
 """)
 _OPENED = text("""
