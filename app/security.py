@@ -167,8 +167,8 @@ PERMISSIONS: dict[str, dict[str, frozenset[Role]]] = {
     "BeneficiariesApi": {"can_get": READERS} | dict.fromkeys(("can_post", "can_put"), frozenset({CLERK})),
     "PayoutBatchesApi": {"can_get": READERS}
     | dict.fromkeys(("can_post", "can_remake", "can_cancel", "can_send"), frozenset({CLERK}))
-    | dict.fromkeys(("can_lock", "can_unlock"), frozenset({SUPERVISOR}))
-    | {"can_recall": frozenset({CLERK, SUPERVISOR})},
+    | dict.fromkeys(("can_lock", "can_unlock", "can_open"), frozenset({SUPERVISOR}))
+    | {"can_recall": frozenset({CLERK, SUPERVISOR}), "can_close": OFFICE},
     "PayoutLinesApi": {"can_get": READERS, "can_exclude": frozenset({CLERK})},
     "BatchFindingsApi": {"can_get": READERS},
     "PacketsApi": {"can_get": EVERYONE, "can_file": OFFICE | {AGENCY_USER}}

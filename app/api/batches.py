@@ -18,7 +18,7 @@ from app.errors import NotFound, RuleBroken
 from app.extensions import current_actor, db, transaction
 from app.models import BATCH_KINDS, Area, Packet, PayoutBatch
 from app.screens.interface import SafeInterface
-from app.services import packets
+from app.services import packets, periods
 from app.services.batches import approval, browsing, making, previewing
 
 
@@ -30,15 +30,16 @@ MAKE = {
     "area_code": Member(reading.text(20, required=True), required=True),
     "month": Member(reading.month, required=True),
     "kind": Member(reading.choice(*BATCH_KINDS, required=True)),
+    "together": Member(reading.flag),
 }
 
 
 class PayoutBatchesApi(Resource):
-    """Danh sách chi trả: made, made again, approved, opened again, sent, asked back, cancelled."""
+    """Danh sách chi trả: made, made again, approved, opened again, sent, asked back, cancelled, closed by itself."""
 
     resource_name = "payout_batches"
     include_route_methods = {
-        "get_list", "get", "post", "remake", "cancel", "lock", "unlock", "send", "recall",
+        "get_list", "get", "post", "remake", "cancel", "lock", "unlock", "send", "recall", "close", "open",
     }  # fmt: skip
     datamodel = SafeInterface(PayoutBatch)
     list_columns = [
@@ -83,6 +84,10 @@ class PayoutBatchesApi(Resource):
                       type: string
                       enum: [monthly, social_pension, funeral, supplementary]
                       default: monthly
+                    together:
+                      type: boolean
+                      default: false
+                      description: Also for the other months that the area settles at once with this one
           responses:
             202:
               description: Too many people to wait for; GET /api/v1/work/<id> says how far it is
@@ -116,7 +121,9 @@ class PayoutBatchesApi(Resource):
             area_id = session.scalar(select(Area.id).where(Area.code == values["area_code"]))
             if area_id is None:
                 raise NotFound
-            request = making.ListRequest(area_id, values["month"], values.get("kind", "monthly"))
+            request = making.ListRequest(
+                area_id, values["month"], values.get("kind", "monthly"), together=values.get("together", False)
+            )
             if previewing.size_of(session, request).big:
                 item = previewing.start_making(session, request, by=current_actor())
                 return self.response(202, **work_members(item))
@@ -245,5 +252,45 @@ class PayoutBatchesApi(Resource):
             if packet_id is None:
                 raise NothingSent
             packets.ask_recall(session, packet_id, by=current_actor(), because=values["reason"])
+
+        return self.act(pk, REASON, call)
+
+    @expose("/<pk>/close", methods=["POST"])
+    @protect()
+    @permission_name("close")
+    def close(self, pk: str) -> Response:
+        """Close one settled list, and those settled at once with it; the last list closes its period
+        ---
+        post:
+          responses:
+            200:
+              description: The list, closed; its settlement cannot be reopened
+        """
+
+        def call(session: Session, key: int, _values: dict[str, Any]) -> None:
+            periods.close_list(session, key, by=current_actor())
+
+        return self.act(pk, ANY_REASON, call)
+
+    @expose("/<pk>/open", methods=["POST"])
+    @protect()
+    @permission_name("open")
+    def open(self, pk: str) -> Response:
+        """Open a closed list again, and its period; refused once a later list is approved
+        ---
+        post:
+          requestBody:
+            required: true
+            content:
+              application/json:
+                schema:
+                  $ref: '#/components/schemas/Reason'
+          responses:
+            200:
+              description: The list, whose settlement can be reopened
+        """
+
+        def call(session: Session, key: int, values: dict[str, Any]) -> None:
+            periods.open_list(session, key, by=current_actor(), because=values["reason"])
 
         return self.act(pk, REASON, call)

@@ -63,7 +63,7 @@ WRITES = {
     "/api/v1/messages/<pk>/acknowledge": {"POST"},
     **{f"/api/v1/payout_lines/<pk>/{move}": {"POST"} for move in ("exclude", "restore")},
     **{f"/api/v1/arrears_lines/<pk>/{move}": {"POST"} for move in ("exclude", "restore")},
-    **{f"/api/v1/payout_batches/<pk>/{move}": {"POST"} for move in ("remake", "cancel")},
+    **{f"/api/v1/payout_batches/<pk>/{move}": {"POST"} for move in ("remake", "cancel", "close", "open")},
     **{f"/api/v1/packets/<pk>/{move}": {"POST"} for move in ("answer", "bring", "ask_now", "keep_waiting")},
     **{f"/api/v1/recoveries/<pk>/{move}": {"POST"} for move in ("instalment", "withdraw")},
     **{f"/api/v1/{name}/": {"POST"} for name in ("entitlements", "payees", "payment_methods", "successions")},

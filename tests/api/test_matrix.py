@@ -151,6 +151,8 @@ DOORS = [
     Door("GET", "/api/v1/batch_findings/{}", READERS, "finding"),
     Door("POST", "/api/v1/payout_batches/{}/remake", frozenset({CLERK}), "batch", {"reason": 5}),
     Door("POST", "/api/v1/payout_batches/{}/cancel", frozenset({CLERK}), "batch", {}),
+    Door("POST", "/api/v1/payout_batches/{}/close", frozenset({CLERK, ACCOUNTANT, SUPERVISOR}), "batch", {"reason": 5}),
+    Door("POST", "/api/v1/payout_batches/{}/open", frozenset({SUPERVISOR}), "batch", WHY),
     Door("POST", "/api/v1/packets/{}/answer", frozenset({CLERK, SUPERVISOR, AGENCY_USER}), "packet", {}),
     Door("POST", "/api/v1/packets/{}/ask_now", frozenset({CLERK, SUPERVISOR}), "packet", {"reason": 5}),
     Door("POST", "/api/v1/packets/{}/keep_waiting", frozenset({CLERK, SUPERVISOR}), "packet", {}),

@@ -41,6 +41,24 @@ def test_a_period_is_closed_once_and_opened_again_with_a_reason(program: Program
     ]  # fmt: skip
 
 
+def test_a_list_is_closed_by_itself_and_opened_again_with_a_reason(program: Program, settled: str) -> None:
+    [(key,)] = rows("SELECT id FROM payout_batches")
+    address = f"/api/v1/payout_batches/{key}"
+    clerk, supervisor = program(Role.CLERK), program(Role.SUPERVISOR)
+    closed = clerk.post(f"{address}/close").json["result"]
+    assert (closed["state"], closed["closed_by"] is not None) == ("settled", True)
+    assert clerk.get(settled).json["result"]["state"] == "closed", "it was the only list"
+    problem_of(clerk.post(f"{address}/close"), 409)
+    problem_of(clerk.post(f"{address}/open", json={"reason": "x"}), 403)
+    assert fields_of(supervisor.post(f"{address}/open")) == {"reason"}
+    problem_of(program(Role.SUPERVISOR, area=make.OTHER_COMMUNE).post(f"{address}/open", json={"reason": "x"}), 404)
+    problem_of(program(Role.AUDITOR).post(f"{address}/close"), 403)
+    problem_of(clerk.get(f"{address}/close"), 405)
+    opened = supervisor.post(f"{address}/open", json={"reason": "Bưu điện gửi lại biên bản"}).json["result"]
+    assert (opened["closed_by"], opened["closed_at"]) == (None, None)
+    assert clerk.get(settled).json["result"]["state"] == "open"
+
+
 def test_a_month_is_closed_everywhere_it_can_be(program: Program, session: Session, settled: str) -> None:
     make.entitled(session, commune=make.OTHER_COMMUNE)
     session.commit()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from time import sleep
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from flask import Flask
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import NotFound
+from app.extensions import acting_as, db, transaction
 from app.models import Packet, PayoutBatch, Settlement
 from app.services import packets, periods, sending, transitions
 from app.services.batches import approval, making
@@ -78,6 +82,9 @@ def test_a_month_whose_lists_are_all_cancelled_closes_and_the_next_is_made(sessi
         make.made_list(session, month=DECEMBER)
     months.close(session, NOVEMBER)
     assert period_state(session) == "closed" and closed(session) == ["CT-202610-00004-M"]
+    periods.reopen(session, months.area_period(session, NOVEMBER), by=make.SUPERVISOR, because=WHY)
+    assert period_state(session) == "open"
+    months.close(session, NOVEMBER)
     later = make.made_list(session, month=DECEMBER)
     carried = text("SELECT carried_vnd FROM payout_lines WHERE batch_id = :id")
     assert session.scalar(carried, {"id": later}) == 540_000, "what October left unpaid waits no longer than that"
@@ -219,7 +226,12 @@ def test_months_settled_at_once_close_list_by_list_together(session: Session) ->
     with clock.at(date(2026, 12, 20)):
         made = making.make_lists(session, request, by=make.CLERK).batch_ids
     batch_of = {one.period.month: one.id for one in session.query(PayoutBatch).filter(PayoutBatch.id.in_(made))}
-    given = [sent(session, batch_of[month]) for month in (january, february)]
+    approval.lock(session, batch_of[february], by=make.SUPERVISOR)
+    packet = sent(session, batch_of[january])
+    assert sending.send_next(office.ScriptedAgency().connect)
+    office.refresh(session)
+    given = [packet, session.scalars(select(Packet).where(Packet.batch_id == batch_of[february])).one()]
+    office.tell(session, given[1], status="pdng")
     for packet in given:
         months.reported(session, packet, report=packet.code)
     locking.lock(session, office.settlement_of(session, given[0]).id, by=make.ACCOUNTANT)
@@ -229,6 +241,42 @@ def test_months_settled_at_once_close_list_by_list_together(session: Session) ->
     periods.open_list(session, batch_of[january], by=make.SUPERVISOR, because=WHY)
     session.commit()
     assert closed(session) == [] and {period_state(session, january), period_state(session, february)} == {"open"}
+
+
+def test_a_list_being_made_is_waited_for_and_keeps_the_month_open(database: Flask, session: Session) -> None:
+    """Closing reads the lists of the month when nobody is making one: it never closes over a list it has not seen."""
+    make.entitled(session)
+    packet = months.settled(session, NOVEMBER)
+    make.entitlement(session, make.person(session, "Lê Thị Tám"), batch_kind="social_pension")
+    session.commit()
+    key, batch_id = months.area_period(session, NOVEMBER), packet.batch_id
+
+    def closing(close: Callable[[Session], object]) -> str:
+        with database.app_context(), clock.at(date(2026, 11, 10)), acting_as(make.CLERK):
+            try:
+                with transaction() as opened:
+                    close(opened)
+                return "closed"
+            except periods.ListsUnfinished:
+                return "unfinished"
+            finally:
+                db.session.remove()
+
+    for close, said in (
+        (lambda opened: periods.close(opened, key, by=make.CLERK), "unfinished"),
+        (lambda opened: periods.close_list(opened, batch_id, by=make.CLERK), "closed"),
+    ):
+        with ThreadPoolExecutor(1) as pool:
+            made = make.made_list(session, kind="social_pension")
+            done = pool.submit(closing, close)
+            while not session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+                assert not done.done(), done.result()
+                sleep(0.05)
+            session.commit()
+            assert done.result(30) == said
+        assert period_state(session) == "open"
+        approval.cancel(session, made, by=make.CLERK, because="Lập nhầm")
+        session.commit()
 
 
 def test_an_unknown_list_is_not_found(session: Session) -> None:
