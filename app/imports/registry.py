@@ -104,6 +104,15 @@ _FINDINGS = (
     " WHERE other_start IS NOT NULL",
 )
 
+# Who is in the registry already as far as names and days tell, for each person the file takes for new.
+_ALIKE = """
+SELECT md5(coalesce(string_agg(p.no || '.' || o.id, '|' ORDER BY p.no, o.id), ''))
+  FROM import_person p JOIN beneficiaries o ON o.name_fold = p.fold AND o.birth_year = p.birth_year
+   AND o.birth_month IS NOT DISTINCT FROM p.birth_month AND o.birth_day IS NOT DISTINCT FROM p.birth_day
+   AND o.area_id = p.area_id
+ WHERE p.old_id IS NULL
+"""
+
 # Of several rows of a person the first with a method or payee says how the money goes.
 _PAY = """
 CREATE TEMPORARY TABLE import_pay ON COMMIT DROP AS
@@ -154,7 +163,7 @@ def prepare(row: Parsed) -> None:
 
 
 def check(session: Session, item: FileImport) -> tuple[dict[str, Any], str]:
-    """Who is new, who changes, what is odd; the stamp is every known person of the file as they are."""
+    """Who is new, who changes, what is odd; the stamp is every known person of the file and who is like the new ones."""
     area = session.get_one(Area, item.area_id)
     low, high = bounds_of(item.area_path)
     facts: dict[str, Any] = {
@@ -170,7 +179,15 @@ def check(session: Session, item: FileImport) -> tuple[dict[str, Any], str]:
         add_findings(session, item.id, sql, known)
     plan = _plan(session) | paying.wanted(session)
     plan["total"] = sum(plan.values())
-    return plan, paying.stamp(session, "SELECT old_id AS id FROM import_person WHERE old_id IS NOT NULL")
+    known_people = paying.stamp(session, "SELECT old_id AS id FROM import_person WHERE old_id IS NOT NULL")
+    return plan, f"{known_people}.{session.execute(text(_ALIKE)).scalar_one()}"
+
+
+def hold(session: Session, item: FileImport) -> None:
+    """Hold the people a file names, and let files of one province enter new people one after the other."""
+    province = "/".join(item.area_path.split("/")[:2])
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtext('import'), hashtext(:one))"), {"one": province})
+    paying.hold(session, item)
 
 
 def _words() -> dict[str, str]:
@@ -223,4 +240,4 @@ def apply(session: Session, item: FileImport, by: Actor) -> str:
     )
 
 
-REGISTRY = Kind(layouts.REGISTRY, check, apply, prepare, paying.hold)
+REGISTRY = Kind(layouts.REGISTRY, check, apply, prepare, hold)

@@ -231,15 +231,21 @@ def _check(session: Session, item: FileImport, kind: Kind) -> None:
     """What applying would do, findings that the books add, and how many of each there are."""
     session.flush()
     item.plan, item.stamp = kind.check(session, item)
+    item.error_count, item.warning_count = _counted(session, item.id)
+    item.phase = "ready"
+    session.flush()
+
+
+def _counted(session: Session, import_id: int) -> tuple[int, int]:
+    """(errors, warnings) found by now."""
     row = session.execute(
         text(
             "SELECT count(*) FILTER (WHERE f ->> 3 = 'error') AS errors, count(*) FILTER (WHERE f ->> 3 <> 'error') AS others"
             "  FROM file_import_rows r, jsonb_array_elements(r.findings) f WHERE r.import_id = :id"
         ),
-        {"id": item.id},
+        {"id": import_id},
     ).one()
-    item.error_count, item.warning_count, item.phase = row.errors, row.others, "ready"
-    session.flush()
+    return row.errors, row.others
 
 
 def _remembered(session: Session, item: FileImport, layout: Layout, error: NoHeading) -> bool:
@@ -301,7 +307,7 @@ def apply(import_id: int, kinds: Kinds, *, by: Actor, stamp: str, home: Path) ->
         kind, seen = kinds[item.kind], item.stamp
         kind.hold(session, item)
         _plan, now = kind.check(session, item)
-        if now == seen == stamp:
+        if now == seen == stamp and not _counted(session, item.id)[0]:
             item.message = kind.apply(session, item, by)
             item.phase, item.applied_by, item.applied_at = "applied", by.username, clock.now()
             access.seen(

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
+from threading import Barrier
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from app import clock
+from app.extensions import acting_as, db
 from app.imports import staging
+from app.imports.kinds import KINDS
 from app.models import Beneficiary, Entitlement, FileImport, Payee, PaymentMethod
 from app.services.registry import NotAClerk
 from tests import factories as make
+from tests import office
 from tests.imports import books
 from tests.imports.conftest import Desk
 
@@ -161,6 +168,61 @@ def test_duplicates_are_reported(desk: Desk, session: Session) -> None:
         f"Dòng 4, cột C (Họ và tên): Trùng họ tên và ngày sinh với {known.code}.",
         "Dòng 4, cột C (Họ và tên): Trùng họ tên, ngày sinh và thôn với dòng 3.",
     ]
+
+
+def refreshed(session: Session, item: FileImport) -> FileImport:
+    return session.get_one(FileImport, item.id, populate_existing=True)
+
+
+def count_of(session: Session, name: str) -> int:
+    return int(session.scalar(text("SELECT count(*) FROM beneficiaries WHERE full_name = :name"), {"name": name}) or 0)
+
+
+def test_the_same_file_sent_twice_enters_its_people_once(desk: Desk, session: Session) -> None:
+    """Both previews were made before either was applied: neither says that anybody is there already."""
+    first, again = people(desk, row(session)), people(desk, row(session))
+    assert desk.said(again) == []
+    desk.apply(first)
+    with pytest.raises(staging.PreviewStale):
+        desk.apply(again)
+    assert count_of(session, "Lê Thị Hoa") == 1
+    again = refreshed(session, again)
+    assert [said.partition(":")[2][:35] for said in desk.said(again)] == [" Trùng họ tên và ngày sinh với DT00"]
+    desk.apply(again)
+    assert count_of(session, "Lê Thị Hoa") == 2, "a namesake, once a person has seen the warning"
+
+
+def test_what_has_become_an_error_since_the_preview_is_never_applied(desk: Desk, session: Session) -> None:
+    first = people(desk, row(session, id="001150001234"))
+    again = people(desk, row(session, id="001150001234", name="Lê Thị Hòa"))
+    desk.apply(first)
+    with pytest.raises(staging.PreviewStale):
+        desk.apply(again)
+    assert refreshed(session, again).error_count == 1
+    with pytest.raises(staging.HasErrors):
+        desk.apply(refreshed(session, again))
+    assert session.scalar(text("SELECT count(*) FROM beneficiaries")) == 1
+
+
+def test_two_files_applied_at_once_enter_their_people_once(database: Flask, desk: Desk, session: Session) -> None:
+    items = [people(desk, row(session)) for _turn in range(2)]
+    wanted, start = [(item.id, item.stamp or "") for item in items], Barrier(2)
+
+    def applied(key: int, stamp: str) -> bool:
+        with database.test_request_context(), clock.at(date(2026, 11, 10)), acting_as(make.CLERK):
+            start.wait(30)
+            try:
+                return bool(staging.apply(key, KINDS, by=make.CLERK, stamp=stamp, home=desk.home))
+            except staging.PreviewStale:
+                return False
+            finally:
+                db.session.remove()
+
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda one: applied(*one), wanted))
+    office.refresh(session)
+    assert sorted(done) == [False, True]
+    assert count_of(session, "Lê Thị Hoa") == 1
 
 
 def test_rows_with_one_id_number_are_one_person_with_several_benefits(desk: Desk, session: Session) -> None:
