@@ -24,6 +24,7 @@ from app.imports.limits import COLUMNS, ROWS
 from app.models import FileImport
 from app.reports import exporting
 from app.screens import import_page
+from app.screens.filters import SafeFilter
 from app.screens.import_page import ImportPage
 from app.screens.interface import SafeInterface
 from app.services.settlements import deciding, entering
@@ -55,6 +56,13 @@ CHOOSE = {
 }
 
 
+class ForWhom(SafeFilter):
+    """Files of kinds that are for who asks."""
+
+    def match(self, column: Any, value: Any) -> Any:
+        return column.in_(starting.kinds_of(current_actor()))
+
+
 class FileImportsApi(Resource):
     """Files sent, each with its preview; applied or discarded ones keep no row and no file."""
 
@@ -63,6 +71,7 @@ class FileImportsApi(Resource):
         "get_list", "get", "post", "template", "findings", "workbook", "columns", "apply", "discard",
     }  # fmt: skip
     datamodel = SafeInterface(FileImport)
+    base_filters = [["kind", ForWhom, ""]]
     list_columns = [
         "id", "area_path", "area.code", "kind", "settlement_id", "file_name", "file_sha256", "phase", "message",
         "row_count", "error_count", "warning_count", "work_item_id", "started_by", "started_at", "applied_by",
@@ -73,10 +82,17 @@ class FileImportsApi(Resource):
     order_columns = ["id", "phase", "started_at"]
 
     def described(self, item: FileImport) -> dict[str, Any]:
-        """With what applying would do and what was left out, in words, and what the columns are called."""
+        """With what applying would do and what was left out, in words, and what the columns are called.
+
+        That cells of the file are shown, to choose its columns by or as they were converted, is recorded.
+        """
         page = ImportPage(item, (), None)
         words = {"would": page.plan, "notes": page.notes, "columns": page.columns}
-        return super().described(item) | words
+        members = super().described(item) | words
+        shown = item.seen.get("sample") or item.seen.get("converted")
+        if shown:
+            self.remember(people=len(shown), entity_id=item.id, area_path=item.area_path, what="API import rows")
+        return members
 
     @expose("/", methods=["POST"])
     @protect()

@@ -16,7 +16,6 @@ from app.imports.staging import Upload
 
 AROUND_BYTES = 64 * 1024
 """What a multipart body adds to its file."""
-LONGEST_NAME = 200
 
 
 class NotMultipart(ChitraError):
@@ -66,4 +65,4 @@ def _file(value: Any) -> Upload:
     content: bytes = value.read()
     if len(content) > PACKED_BYTES:
         raise FileTooLarge(limit=PACKED_BYTES // 2**20)
-    return Upload(name[-LONGEST_NAME:], content)
+    return Upload(name, content)

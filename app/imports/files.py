@@ -103,7 +103,8 @@ def _made(home: Path, sheet: Sheet, rows: Iterable[Row], behind: Sequence[tuple[
     folder = home / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{uuid4().hex}.xlsx"
-    workbook.write(path, sheet, rows, behind=behind)
-    content = path.read_bytes()
-    path.unlink()
-    return content
+    try:
+        workbook.write(path, sheet, rows, behind=behind)
+        return path.read_bytes()
+    finally:
+        path.unlink(missing_ok=True)

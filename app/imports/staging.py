@@ -25,6 +25,7 @@ from app.imports.limits import PACKED_BYTES, FileRefused
 from app.imports.table import NoHeading, Parsed, Seen
 from app.imports.values import text_of
 from app.models import Area, ColumnChoice, FileImport, Settlement
+from app.rules import names
 from app.rules.actors import Actor
 from app.services import access
 
@@ -98,7 +99,6 @@ def accept(
     folder = home / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / uuid4().hex
-    path.write_bytes(upload.content)
     item = FileImport(
         kind=kind,
         area=area,
@@ -106,7 +106,7 @@ def accept(
         area_path=area.path,
         settlement_id=settlement.id if settlement is not None else None,
         options=options or {},
-        file_name=upload.name[-LONGEST_NAME:] or "tep",
+        file_name=names.file_name(upload.name, max_length=LONGEST_NAME) or "tep",
         file_path=str(path.relative_to(home)),
         file_sha256=hashlib.sha256(upload.content).hexdigest(),
         started_by=by.username,
@@ -115,6 +115,7 @@ def accept(
     )
     session.add(item)
     session.flush()
+    path.write_bytes(upload.content)
     return item
 
 

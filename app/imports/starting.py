@@ -28,6 +28,19 @@ AT_ONCE_ROWS = 5_000
 """Files of more rows are applied by the scheduler."""
 
 
+def kinds_of(by: Actor) -> tuple[str, ...]:
+    """Kinds of files somebody sends, sees and applies: people with their numbers and accounts are for clerks only."""
+    return tuple(kind for kind in KINDS if of_results(kind) or by.has(Role.CLERK))
+
+
+def find(session: Session, import_id: int, *, by: Actor, hold: bool = False) -> FileImport:
+    """A file of the area that is for `by`. Raises NotFound."""
+    item = staging.find(session, import_id, hold=hold)
+    if item.kind not in kinds_of(by):
+        raise NotFound
+    return item
+
+
 def of_results(kind: str) -> bool:
     """The file is about results of one settlement."""
     return kind in ("codes", "sheet")
@@ -96,7 +109,7 @@ def apply(import_id: int, *, by: Actor, stamp: str, home: Path) -> tuple[str, Wo
     Raises what `staging.apply` raises, and AlreadyStarted.
     """
     with transaction() as session:
-        item = staging.find(session, import_id, hold=True)
+        item = find(session, import_id, by=by, hold=True)
         staging.demand_ready(item)
         doing = None
         if item.row_count > AT_ONCE_ROWS:

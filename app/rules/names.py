@@ -71,6 +71,15 @@ def clean_text(text: str, *, max_length: int, multiline: bool = False) -> str:
     return kept
 
 
+def file_name(text: str, *, max_length: int) -> str:
+    """What a sent file is called: its last part in NFC, without what cannot be seen; may be empty.
+
+    What is too long loses its beginning, so that the ending stays.
+    """
+    last = unicodedata.normalize("NFC", text).replace("\\", "/").rpartition("/")[2]
+    return "".join(char for char in last if not _is_invisible(char)).strip()[-max_length:].strip()
+
+
 def _is_invisible(char: str) -> bool:
     """Controls, formats (zero width, direction), surrogates, private and unassigned, line separators."""
     category = unicodedata.category(char)

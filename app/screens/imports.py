@@ -44,7 +44,8 @@ class ImportView(BaseView):
     @has_access
     def list(self) -> ResponseReturnValue:
         """Files of the area, newest first."""
-        statement = select(FileImport).order_by(FileImport.id.desc()).limit(100)
+        mine = FileImport.kind.in_(starting.kinds_of(current_actor()))
+        statement = select(FileImport).where(mine).order_by(FileImport.id.desc()).limit(100)
         answer: str = self.render_template(
             "chitra/imports/list.html",
             title=_("Nhập từ tệp"),
@@ -120,7 +121,7 @@ class ImportView(BaseView):
     @has_access
     def show(self, key: int) -> ResponseReturnValue:
         """The preview, or how far reading is."""
-        item = staging.find(db.session(), key)
+        item = starting.find(db.session(), key, by=current_actor())
         answer: str = self.render_template(
             "chitra/imports/show.html", title=import_page.name_of(item.kind), **_shown(item)
         )
@@ -131,7 +132,7 @@ class ImportView(BaseView):
     @permission_name("show")
     def progress(self, key: int) -> ResponseReturnValue:
         """The page's body again, when it has moved."""
-        shown = _shown(staging.find(db.session(), key))
+        shown = _shown(starting.find(db.session(), key, by=current_actor()))
         page = shown["page"]
         answer: dict[str, Any] = {"stamp": page.stamp, "every_s": page.every_s}
         if request.args.get("seen") != page.stamp:
@@ -150,6 +151,7 @@ class ImportView(BaseView):
         row = request.form.get("heading_row", "0")
         with transaction() as session:
             number = int(row) if row.isdigit() and len(row) < 8 else 0
+            starting.find(session, key, by=current_actor())
             staging.choose_columns(session, key, places, number, kinds=KINDS, by=current_actor())
         staging.read(key, KINDS, home=_home())
         return redirect(url_for("ImportView.show", key=key), 303)
@@ -163,7 +165,7 @@ class ImportView(BaseView):
         if doing is not None:
             flash(_("Đang ghi; tiến độ hiện ở trang này."), "info")
             return redirect(url_for("ImportView.show", key=key), 303)
-        settlement_id = staging.find(db.session(), key).settlement_id
+        settlement_id = starting.find(db.session(), key, by=current_actor()).settlement_id
         flash(said, "success")
         if settlement_id is not None:
             return redirect(url_for("SettlementView.show", pk=settlement_id), 303)
@@ -175,6 +177,7 @@ class ImportView(BaseView):
     def discard(self, key: int) -> ResponseReturnValue:
         """Put the file away."""
         with transaction() as session:
+            starting.find(session, key, by=current_actor())
             staging.discard(session, key, home=_home())
         flash(_("Đã bỏ tệp, chưa có gì được ghi."), "success")
         return redirect(url_for("ImportView.list"), 303)
@@ -185,7 +188,7 @@ class ImportView(BaseView):
     def findings(self, key: int) -> ResponseReturnValue:
         """The file as it was sent with a column of findings; that it was taken away is recorded."""
         session = db.session()
-        item = staging.find(session, key)
+        item = starting.find(session, key, by=current_actor())
         if item.phase != "ready":
             raise staging.NoLongerOpen
         content = files.with_findings(session, item, home=_home())

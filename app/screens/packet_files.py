@@ -88,7 +88,7 @@ class PacketFiles:
         item, brought = self._found(pk), request.files.get("file")
         name, body = (brought.filename or "", brought.read()) if brought else ("", b"")
         with transaction() as session:
-            by_hand.bring(session, item.id, request.form.get("kind", ""), name[:200], body, by=current_actor())
+            by_hand.bring(session, item.id, request.form.get("kind", ""), name, body, by=current_actor())
         flash(_("Đã nhận tệp; hệ thống đang xử lý. Kết quả ở mục Tin đã nhận."), "success")
         return redirect(url_for("PacketView.show", pk=pk), 303)
 

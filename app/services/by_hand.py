@@ -21,6 +21,7 @@ from app.agency.messages import CallbackHead
 from app.agency.port import Form
 from app.errors import BadInput, NotAllowed, RuleBroken
 from app.models import Agency, InboxMessage, Packet
+from app.rules import names
 from app.rules.actors import Actor, Role
 from app.services import inbox, own_paying, packets
 from app.services.composing import adapter_of
@@ -28,6 +29,7 @@ from app.services.composing import adapter_of
 ACTION = "by-hand"
 OFFICE = "chitra"
 FILE_MOST_BYTES = 10 * 1024 * 1024
+LONGEST_FILE_NAME = 200
 
 Word = Literal["accept", "reject", "keep"]
 """Taken; sent back; not sent back although we asked."""
@@ -119,7 +121,9 @@ def bring(session: Session, packet_id: int, action: str, name: str, body: bytes,
     if len(body) > FILE_MOST_BYTES:
         raise FileUnfit(field="file", why=_("tệp lớn hơn %(most)s MB.", most=FILE_MOST_BYTES // 1024 // 1024))
     message_id = f"{action}-{hashlib.sha256(packet.code.encode() + body).hexdigest()[:40]}"
-    if not _keep(session, packet, action, message_id, body, by, {"File": name}):
+    if not _keep(
+        session, packet, action, message_id, body, by, {"File": names.file_name(name, max_length=LONGEST_FILE_NAME)}
+    ):
         raise FileKnown(code=packet.code)
     return packet
 

@@ -231,6 +231,58 @@ def test_results_are_for_those_who_decide_and_people_for_clerks(
         problem_of(beside.open(f"{IMPORTS}{mine}{path}", method=method), 404)
 
 
+def test_files_of_people_are_a_clerks_also_once_they_are_sent(program: Program, waiting: tuple[int, list[str]]) -> None:
+    """They hold whole ID numbers and telephone numbers, which an accountant is shown nowhere."""
+    clerk, accountant = program(Role.CLERK), program(Role.ACCOUNTANT)
+    content = books.xlsx([["Họ và tên", "Năm sinh", "Số CCCD"], ["Trần Văn Hai", 1950, "001050001234"]])
+    key = send(clerk, content, kind="registry").json["id"]
+    assert accountant.get(IMPORTS).json["ids"] == []
+    for method, path in (
+        ("GET", ""),
+        ("GET", "/findings"),
+        ("GET", "/workbook"),
+        ("POST", "/columns"),
+        ("POST", "/apply"),
+        ("POST", "/discard"),
+    ):
+        problem_of(accountant.open(f"{IMPORTS}{key}{path}", method=method), 404)
+    assert clerk.get(IMPORTS).json["ids"] == [key]
+    assert clerk.get(f"{IMPORTS}{key}").json["result"]["phase"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("UTF-8''a%0D%0AX-Y%3A%20z.xlsx", "aX-Y: z.xlsx"),
+        ("UTF-8''a%00b.xlsx", "ab.xlsx"),
+        ("UTF-8''%E2%80%AExslx.a", "xslx.a"),
+        ("UTF-8''..%2F..%2Fetc%2Fpasswd", "passwd"),
+        ("UTF-8''C%3A%5Cxa%5Cke%CC%81t.xlsx", "két.xlsx"),
+        ("UTF-8''%0A", "tep"),
+    ],
+)
+def test_the_name_of_a_file_is_words_on_one_line(
+    program: Program, waiting: tuple[int, list[str]], sent: str, kept: str
+) -> None:
+    (key, people), clerk = waiting, program(Role.CLERK)
+    members = {"kind": "codes", "settlement_id": str(key), "outcome": "unpaid"}
+    parts = [f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}' for name, value in members.items()]
+    head = f'Content-Disposition: form-data; name="file"; filename*={sent}\r\nContent-Type: text/csv\r\n\r\n'
+    body = "\r\n".join(f"--x\r\n{part}" for part in [*parts, f"{head}Mã đối tượng\n{people[0]}\n"]) + "\r\n--x--\r\n"
+    answer = clerk.post(IMPORTS, data=body.encode(), content_type="multipart/form-data; boundary=x")
+    assert answer.status_code == 201, answer.text
+    assert answer.json["result"]["file_name"] == kept
+    assert clerk.get(f"{IMPORTS}{answer.json['id']}/workbook").status_code == 200
+
+
+def test_who_saw_cells_of_a_file_is_recorded(program: Program, waiting: tuple[int, list[str]]) -> None:
+    (key, people), clerk = waiting, program(Role.CLERK)
+    content = books.xlsx([["Biểu 7"], ["Mục 1", "Mục 2"], [people[0], "Nguyễn Văn Kín"]])
+    sent = send(clerk, content, kind="sheet", settlement_id=str(key))
+    assert "Nguyễn Văn Kín" in str(sent.json["result"]["seen"]["sample"])
+    assert rows("SELECT what, row_count, entity_id FROM access_log") == [("API import rows", 3, sent.json["id"])]
+
+
 def test_a_file_nobody_can_read_says_why(program: Program, waiting: tuple[int, list[str]]) -> None:
     sent = send(program(Role.CLERK), books.encrypted_ole(), kind="sheet", settlement_id=str(waiting[0]))
     assert (sent.status_code, sent.json["result"]["phase"]) == (201, "refused")

@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from app.rules.names import TextError, clean_name, clean_text, fold, sort_key
+from app.rules.names import TextError, clean_name, clean_text, file_name, fold, sort_key
 
 
 def refused_with(code: str):
@@ -216,3 +216,19 @@ def test_the_key_is_plain_and_documented():
     assert set("".join(map(sort_key, ["Nguyễn Đức Ước", "K'Brể", "王", "A9"]))) <= set(
         "0123456789abcdefghijklmnopqrstuvwxyz"
     )
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("kết quả.xlsx", "kết quả.xlsx"),
+        ("ke\u0302\u0301t.xlsx", "kết.xlsx"),
+        ("C:\\xa\\b.xlsx", "b.xlsx"),
+        ("../../b.xlsx", "b.xlsx"),
+        ("a\r\n\x00\u202eb.csv", "ab.csv"),
+        ("x" * 30 + ".csv", "x" * 16 + ".csv"),
+        (" \u200b/", ""),
+    ],
+)
+def test_a_file_is_called_by_what_can_be_seen(sent, kept):
+    assert file_name(sent, max_length=20) == kept

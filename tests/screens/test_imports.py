@@ -229,6 +229,12 @@ def test_who_may_send_and_whose_files_are_seen(desk: Desk) -> None:
     accountant = desk.signed_in(Role.ACCOUNTANT)
     assert accountant.get(sent.location).status_code == 200
     assert send(accountant, "registry", content).status_code == 403
+    people_sent = send(clerk, "registry", books.xlsx([["Họ và tên", "Năm sinh"], ["Trần Văn Hai", 1950]])).location
+    assert accountant.get(people_sent).status_code == 404
+    assert accountant.get(f"{people_sent}/progress").status_code == 404
+    for action in ("apply", "discard", "findings", "columns"):
+        assert accountant.post(f"{people_sent}/{action}").status_code == 404
+    assert people_sent not in accountant.get("/imports/").text and people_sent in clerk.get("/imports/").text
     assert accountant.get("/imports/new/nothing").status_code == 404
     assert accountant.get("/imports/new/codes?settlement=999999").status_code == 404
     assert people[0] not in text_of(stranger.get("/imports/"))
