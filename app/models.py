@@ -242,6 +242,9 @@ class AreaPredecessor(Model):
 
     area: Mapped[Area] = relationship()
 
+    def __str__(self) -> str:
+        return f"{self.old_commune_code} {self.old_commune}"
+
 
 # --- Users (Flask-AppBuilder's table, with our columns) ----------------------------------------------------------
 
@@ -419,6 +422,9 @@ class PaymentSetting(Inherited, Model):
 
     area: Mapped[Area] = relationship()
 
+    def __str__(self) -> str:
+        return f"{self.area} · {dates.format_date(self.valid_from)}"
+
 
 class PaperSetting(Inherited, Model):
     """What stands on official papers of an area from a day on; an empty value is inherited or derived."""
@@ -506,6 +512,9 @@ class BenefitRate(Model):
 
     benefit_type: Mapped[BenefitType] = relationship()
 
+    def __str__(self) -> str:
+        return f"{self.benefit_type} × {self.coefficient}"
+
 
 class StandardAmount(Inherited, Model):
     """Mức chuẩn: the base amount in an area from a day on."""
@@ -533,6 +542,9 @@ class StandardAmount(Inherited, Model):
 
     area: Mapped[Area] = relationship()
 
+    def __str__(self) -> str:
+        return f"{self.area} · {dates.format_date(self.applies_from)}"
+
 
 class Holiday(Model):
     """A day off, or a working day that replaces one."""
@@ -544,6 +556,9 @@ class Holiday(Model):
     is_workday: Mapped[bool] = mapped_column(
         Boolean, nullable=False, server_default=text("false"), comment="A weekend day worked in exchange"
     )
+
+    def __str__(self) -> str:
+        return f"{dates.format_date(self.day)} {self.name}"
 
 
 # --- Registry ----------------------------------------------------------------------------------------------------
@@ -1033,6 +1048,9 @@ class Arrears(Scoped, Model):
 
     entitlement: Mapped[Entitlement] = relationship()
 
+    def __str__(self) -> str:
+        return f"{self.entitlement} · {dates.format_month(self.for_month)}"
+
 
 class ArrearsProposal(Scoped, Model):
     """Đề nghị truy lĩnh: money said to be owed for past months, which no list takes before a supervisor approves it."""
@@ -1126,6 +1144,9 @@ class ArrearsProposalLine(Scoped, Model):
     entitlement: Mapped[Entitlement] = relationship(
         primaryjoin="foreign(ArrearsProposalLine.entitlement_id) == Entitlement.id", viewonly=True
     )
+
+    def __str__(self) -> str:
+        return f"{self.beneficiary} · {dates.format_month(self.for_month)}"
 
 
 class Suspension(Scoped, Model):
@@ -1729,6 +1750,9 @@ class DeadlineExtension(Scoped, Model):
     settlement: Mapped[Settlement] = relationship(back_populates="extensions")
     notices: Mapped[list[AgencyNotice]] = relationship(order_by="AgencyNotice.id", viewonly=True)
 
+    def __str__(self) -> str:
+        return str(self.settlement)
+
 
 class AgencyNotice(Scoped, Model):
     """What the agency is told of a decision about an extension: stored before the wire, the same bytes every time."""
@@ -2060,6 +2084,9 @@ class UserChange(Scoped, Model):
     )
 
     user: Mapped[AppUser] = relationship()
+
+    def __str__(self) -> str:
+        return str(self.user)
 
 
 class SignInAttempt(Model):

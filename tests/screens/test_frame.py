@@ -12,6 +12,7 @@ import flask_appbuilder
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_appbuilder import ModelView
 
 import app as program
 import config
@@ -239,3 +240,12 @@ def test_a_search_by_a_relation_of_many_rows_is_not_offered() -> None:
         "add_columns": ["code"], "edit_columns": ["code"], "label_columns": {"entitlements": "x"},
     })()  # fmt: skip
     assert view._filters.ways("entitlements") == []
+
+
+def test_everything_that_has_a_page_of_its_own_has_a_name(tried: Flask) -> None:
+    """Else the page's title is what Python calls the object."""
+    views = [view for view in tried.appbuilder.baseviews if getattr(view, "datamodel", None) is not None]
+    shown = {view.datamodel.obj for view in views if isinstance(view, ModelView)}
+    assert len(shown) > 20
+    nameless = [model for model in shown if model.__str__ is object.__str__ and model.__repr__ is object.__repr__]
+    assert nameless == []
