@@ -83,6 +83,7 @@ def test_what_never_gets_quiet_is_said_and_does_not_pass(
     day = Day(demo_running, seed=1, patience_s=1, part_lines=25)
     summary = day.live(storm_s=0, calm_s=0)
     assert not summary["well"] and summary["when_quiet"]["after_s"] is None
+    assert summary["when_quiet"]["under_way"]["packets"] >= 1
     assert "not quiet after 0 s" in capsys.readouterr().err
 
 

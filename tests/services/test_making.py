@@ -333,6 +333,8 @@ def test_whoever_has_changed_to_an_agency_whose_list_is_approved_is_said_and_wai
     assert [totals(session, one)[0] for one in (cash, bank)] == [1, 2]
     extra = make.made_list(session, kind="supplementary")
     assert lines(session, extra, "beneficiary_id") == [(mover,)]
+    again = making.remake(session, extra, by=make.CLERK)
+    assert (again.batch_ids, again.left_out) == ([extra], [])
 
 
 @pytest.mark.parametrize(

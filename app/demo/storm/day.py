@@ -81,15 +81,16 @@ class Day:
             self._rounds(storm_s // (kills + 1))
             self._post.clear()
             self._say("the faults have stopped")
-            quiet_s = self._until_quiet(calm_s)
+            when_quiet: Summary = {"after_s": self._until_quiet(calm_s), "under_way": self._under_way()}
             with transaction() as session:
-                when_quiet = counting.standing(session, self._offices.batch_ids, self._month)
+                when_quiet |= counting.standing(session, self._offices.batch_ids, self._month)
+            quiet = when_quiet["after_s"] is not None
             for _round in range(DESK_ROUNDS):
-                left = self._desks.work()
-                quiet = self._until_quiet(calm_s) is not None
-                if not quiet or not left:
+                still_open = self._desks.work(self._drawer()) if quiet else 0
+                quiet = quiet and self._until_quiet(calm_s) is not None
+                if not still_open:
                     break
-            return self._summary(quiet_s, when_quiet)
+            return self._summary(when_quiet, quiet=quiet)
 
     def _send_everything(self) -> None:
         offices = self._offices
@@ -127,8 +128,12 @@ class Day:
             row = session.execute(_UNDER_WAY).one()
         return {name: count for name, count in row._mapping.items() if count}
 
-    def _summary(self, quiet_s: float | None, when_quiet: Summary) -> Summary:
-        drawer = self._post.drawer() | self._banks.ledger()
+    def _drawer(self) -> counting.Money:
+        """What post office and banks handed out."""
+        return self._post.drawer() | self._banks.ledger()
+
+    def _summary(self, when_quiet: Summary, *, quiet: bool) -> Summary:
+        drawer = self._drawer()
         with transaction() as session:
             books = counting.paid(session, self._offices.batch_ids)
             end = counting.standing(session, self._offices.batch_ids, self._month)
@@ -141,7 +146,7 @@ class Day:
         alarms = self._post.desk.see("/alarms")["alarms"]
         trouble = when_quiet["stray"] + end["stray"] + differing + disagreed + wrong + failed + alarms
         return {
-            "well": quiet_s is not None and not trouble,
+            "well": quiet and not trouble,
             "seed": self._seed,
             "month": f"{self._month:%Y-%m}",
             "lists": len(self._offices.batch_ids),
@@ -154,7 +159,7 @@ class Day:
             "check_books": wrong,
             "failed_jobs": failed,
             "alarms": alarms,
-            "when_quiet": {"after_s": quiet_s, "under_way": self._under_way(), **when_quiet},
+            "when_quiet": when_quiet,
             "people_did": self._desks.done,
             "faults_met": met,
             "calls": calls,

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import text
 
 from app.demo.counterpart import Undelivered
+from app.demo.storm.counting import Money
 from app.demo.storm.office import Offices, allowed
 from app.demo.storm.post import PostOffice
 from app.extensions import transaction
@@ -35,14 +36,13 @@ class Desks:
         self._offices, self._post = offices, post
         self.done = {"let_through": 0, "decided_lines": 0, "calls_to_the_counter": 0, "locked": 0}
 
-    def work(self) -> int:
-        """One round over what is open; how many settlements are left open."""
+    def work(self, drawer: Money) -> int:
+        """One round over what is open, with what the counters say they paid; how many settlements are left open."""
         with transaction() as session:
             rows = session.execute(_OPEN, {"ids": self._offices.batch_ids}).all()
-        drawer = self._post.drawer()
         return sum(not self._worked_off(row, drawer) for row in rows)
 
-    def _worked_off(self, row: Any, drawer: dict[tuple[str, str], int]) -> bool:
+    def _worked_off(self, row: Any, drawer: Money) -> bool:
         accountant = self._offices.of(row.area_path).staff.accountant
         with transaction() as session:
             if holding.count(session, row.id):
