@@ -30,7 +30,7 @@ from tests.scale import NIGHT
 
 NOVEMBER = date(2026, 11, 1)
 
-SHORT = ("--people", "300", "--storm", "25", "--patience", "2")
+SHORT = ("--people", "300", "--storm", "15", "--patience", "2")
 LONG = (
     "--people",
     "5000",
