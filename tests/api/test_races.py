@@ -167,3 +167,14 @@ def test_a_line_is_held_out_and_returned_once(program: Program, session: Session
     assert at_once(program(Role.CLERK), f"{address}/exclude", {"reason": "Đã mất"}) == ONCE
     assert at_once(program(Role.CLERK), f"{address}/restore", {}) == ONCE
     assert rows("SELECT line_count FROM payout_batches") == [(2,)]
+
+
+def test_cash_comes_back_once(program: Program, session: Session) -> None:
+    person = make.entitled(session).beneficiary_id
+    months.closed(session, make.OCTOBER)
+    wanted = {"beneficiary_id": person, "first_month": "10/2026", "last_month": "10/2026", "reason": "Khai sai"}
+    key = program(Role.CLERK).post("/api/v1/recoveries/", json=wanted).json["id"]
+    address = f"/api/v1/recoveries/{key}"
+    assert at_once(program(Role.SUPERVISOR), f"{address}/approve", {}) == ONCE
+    assert at_once(program(Role.ACCOUNTANT), f"{address}/cash", {"amount_vnd": 1_000, "reference": "PT-1"}) == ONCE
+    assert rows("SELECT amount_vnd FROM recovery_entries") == [(1_000,)]

@@ -264,6 +264,16 @@ def test_cash_comes_back_with_a_receipt_and_the_last_dong_closes(session: Sessio
     session.commit()
 
 
+def test_a_receipt_counts_once(session: Session) -> None:
+    _who, recovery = owing(session)
+    returning.pay_cash(session, recovery.id, 100_000, reference=" PT-1 ", by=make.ACCOUNTANT)
+    with pytest.raises(returning.ReceiptKnown, match="PT-1"):
+        returning.pay_cash(session, recovery.id, 100_000, reference="PT-1", by=make.ACCOUNTANT)
+    returning.pay_cash(session, recovery.id, 100_000, reference="PT-2", by=make.ACCOUNTANT)
+    assert at(session, recovery).remaining_vnd == FULL - 200_000
+    session.commit()
+
+
 def test_a_supervisor_writes_off_the_rest_and_it_is_never_asked_again(session: Session) -> None:
     _who, recovery = owing(session)
     returning.pay_cash(session, recovery.id, 40_000, reference="PT-1", by=make.ACCOUNTANT)

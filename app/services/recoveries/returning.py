@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -37,6 +38,10 @@ class AmountOutOfRange(BadInput):
     """Số tiền phải từ 1 đồng đến số còn phải thu mà không danh sách nào đang khấu trừ: %(free)s."""
 
 
+class ReceiptKnown(RuleBroken):
+    """Chứng từ %(ref)s đã được ghi cho khoản truy thu này."""
+
+
 class NothingLeft(RuleBroken):
     """Không còn gì để xóa: phần còn lại %(waiting)s đang được khấu trừ ở danh sách chưa quyết toán."""
 
@@ -50,7 +55,8 @@ def pay_cash(
 ) -> Recovery:
     """Money brought back in cash through the agency, with its receipt; the last đồng closes the recovery.
 
-    Raises NotAnAccountant, ReferenceMissing, AmountOutOfRange, NotOpen, NotFound.
+    A receipt counts once, unless it was taken back since. Raises NotAnAccountant, ReferenceMissing, ReceiptKnown,
+    AmountOutOfRange, NotOpen, NotFound.
     """
     if not by.has(Role.ACCOUNTANT):
         raise NotAnAccountant
@@ -58,6 +64,11 @@ def pay_cash(
     if not receipt or len(receipt) > LONGEST_REFERENCE:
         raise ReferenceMissing(field="reference")
     found = _open(session, recovery_id)
+    counted = select(func.coalesce(func.sum(RecoveryEntry.amount_vnd), 0)).where(
+        RecoveryEntry.recovery_id == found.id, RecoveryEntry.kind == "cash", RecoveryEntry.reference == receipt
+    )
+    if session.scalars(counted).one():
+        raise ReceiptKnown(ref=receipt)
     free = figures(session, recovery_id).free_vnd
     if not 1 <= amount_vnd <= free:
         raise AmountOutOfRange(field="amount_vnd", free=money.format_vnd(free))
