@@ -14,6 +14,7 @@ from app.api.reading import REASON, Member
 from app.api.resource import Resource
 from app.extensions import current_actor, db, transaction
 from app.models import Beneficiary, Recovery
+from app.rules import dates
 from app.screens.interface import SafeInterface
 from app.services.recoveries import figures, opening, returning
 from app.services.recoveries.opening import LONGEST_REASON, Proposal
@@ -36,8 +37,9 @@ PROPOSE = {
     "amount_vnd": Member(reading.whole(1, MOST_VND)),
     "instalment_vnd": Member(reading.whole(1, MOST_VND)),
     "decision_no": Member(reading.text(120)),
+    "decided_on": Member(reading.by_rule(dates.parse_date)),
 }
-APPROVE = {name: PROPOSE[name] for name in ("instalment_vnd", "decision_no")}
+APPROVE = {name: PROPOSE[name] for name in ("instalment_vnd", "decision_no", "decided_on")}
 CASH = {
     "amount_vnd": Member(reading.whole(1, MOST_VND), required=True),
     "reference": Member(reading.text(returning.LONGEST_REFERENCE, required=True), required=True),
@@ -108,6 +110,9 @@ class RecoveriesApi(Resource):
                       description: Most that one period withholds
                     decision_no:
                       type: string
+                    decided_on:
+                      type: string
+                      description: dd/mm/yyyy or yyyy-mm-dd
           responses:
             201:
               description: The proposal, for a supervisor to decide
@@ -137,6 +142,9 @@ class RecoveriesApi(Resource):
                       type: integer
                     decision_no:
                       type: string
+                    decided_on:
+                      type: string
+                      description: dd/mm/yyyy or yyyy-mm-dd
           responses:
             200:
               description: The recovery, open

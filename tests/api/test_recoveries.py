@@ -36,12 +36,16 @@ def test_a_recovery_is_proposed_decided_paid_back_and_written_off(program: Progr
     assert supervisor.post(f"{address}/refuse", json={"reason": "Sai"}).json["result"]["state"] == "withdrawn"
     two = clerk.post(RECOVERIES, json=wanted).json
     address = f"{RECOVERIES}{two['id']}"
-    approved = supervisor.post(f"{address}/approve", json={"decision_no": "7/QĐ", "instalment_vnd": 50_000})
+    approved = supervisor.post(
+        f"{address}/approve", json={"decision_no": "7/QĐ", "decided_on": "09/11/2026", "instalment_vnd": 50_000}
+    )
+    assert approved.json["result"]["decided_on"] == "2026-11-09"
     assert (approved.json["result"]["state"], approved.json["result"]["instalment_vnd"]) == ("open", 50_000)
     paid = program(Role.ACCOUNTANT).post(f"{address}/cash", json={"amount_vnd": 40_000, "reference": "PT-1"})
     assert paid.json["figures"] == {
         "recovered_vnd": 40_000, "written_off_vnd": 0, "waiting_vnd": 0, "remaining_vnd": 500_000,
     }  # fmt: skip
+    problem_of(program(Role.ACCOUNTANT).post(f"{address}/cash", json={"amount_vnd": 40_000, "reference": "PT-1"}), 409)
     done = supervisor.post(f"{address}/write_off", json={"reason": "Hộ nghèo"}).json
     assert (done["result"]["state"], done["figures"]["written_off_vnd"]) == ("closed", 500_000)
     found = program(Role.AUDITOR).get(RECOVERIES).json["result"]
