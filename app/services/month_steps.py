@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from app import clock
-from app.rules import deadlines, own_lists
+from app.rules import dates, deadlines, own_lists
 from app.rules.actors import Actor, Role
 from app.rules.states import BATCH, EXTENSION, N_, PERIOD
 from app.services.month_facts import AreaFacts, Deadlines, ListFacts
@@ -180,7 +180,7 @@ class Judged:
         """Make the first list that is missing."""
         if not self.missing or not self.by.has(*STEPS[MAKE].who):
             return None
-        args = {"area": self.area.id, "month": f"{self.month:%Y-%m}", "kind": self.missing[0]}
+        args = {"area": self.area.id, "month": dates.format_month(self.month), "kind": self.missing[0]}
         return Action("make", N_("Lập danh sách"), "MakeListsView.form", args)
 
     def lock(self, here: list[ListFacts]) -> Action | None:

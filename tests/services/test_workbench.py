@@ -63,7 +63,7 @@ def test_before_the_list_is_made_making_it_is_the_clerks_next_action(session: Se
     assert row.missing_kinds == ("monthly",)
     action = row.next_action
     assert action is not None and (action.move, action.endpoint) == ("make", "MakeListsView.form")
-    assert action.args == {"area": row.area.id, "month": "2026-11", "kind": "monthly"}
+    assert action.args == {"area": row.area.id, "month": "11/2026", "kind": "monthly"}
     assert month(session, make.SUPERVISOR).next_action is None
 
 
