@@ -22,6 +22,7 @@ from app.rules.actors import Role
 from app.screens.interface import SafeInterface
 from app.screens.registry import SEXES, STATUSES
 from app.services import registry
+from app.services.lives import deaths
 
 REPEATED_WITHIN_S = 600
 """The same person entered again this soon is a request sent twice, not a namesake."""
@@ -198,7 +199,7 @@ def _save(session: Session, row: Beneficiary, values: dict[str, Any]) -> list[st
     with session.no_autoflush:
         _fill(session, row, values)
         try:
-            warnings = registry.save_beneficiary(session, row, by=current_actor())
+            warnings = deaths.save_person(session, row, by=current_actor())
         except registry.NotACommune as error:
             raise UnknownArea(field="area_code") from error
     session.flush()

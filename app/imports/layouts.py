@@ -145,6 +145,7 @@ REGISTRY = Layout(
         ), width=28),
         Column("payee_until", N_("Ủy quyền đến"), "day", words=("uy quyen den", "han uy quyen", "uy quyen den ngay"), width=13),
         *_METHOD,
+        Column("died_on", N_("Ngày chết"), "day", words=("ngay chet", "ngay mat", "chet ngay", "ngay tu vong"), width=13),
     ),
     ("code", "full_name"),
 )  # fmt: skip

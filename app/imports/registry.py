@@ -19,6 +19,8 @@ from app.imports.table import Finding, Parsed
 from app.models import Area, FileImport
 from app.rules import dates, money
 from app.rules.actors import Actor, Role, bounds_of
+from app.services.lives import deaths
+from app.services.lives.deaths import Died
 from app.services.registry import NotAClerk
 
 _FACTS = f"""
@@ -30,7 +32,8 @@ SELECT r.no, facts ->> 'code' AS code, facts ->> 'area' AS area_code, facts ->> 
        facts ->> 'address' AS address, facts ->> 'phone' AS phone, facts ->> 'benefit' AS benefit,
        (facts ->> 'coefficient')::numeric AS coefficient, (facts ->> 'units')::int AS units,
        facts ->> 'decision_no' AS decision_no, (facts ->> 'decided_on')::date AS decided_on,
-       (facts ->> 'starts_on')::date AS starts_on, (facts ->> 'ends_on')::date AS ends_on, {paying.COLUMNS},
+       (facts ->> 'starts_on')::date AS starts_on, (facts ->> 'ends_on')::date AS ends_on,
+       (facts ->> 'died_on')::date AS died_on, {paying.COLUMNS},
        coalesce('c' || (facts ->> 'code'), 'i' || (facts ->> 'id_number'), 'r' || r.no) AS person
   FROM file_import_rows r WHERE r.import_id = :id AND facts ? 'full_name' AND facts ? 'birth'
 """
@@ -38,7 +41,7 @@ SELECT r.no, facts ->> 'code' AS code, facts ->> 'area' AS area_code, facts ->> 
 _PEOPLE = """
 CREATE TEMPORARY TABLE import_person ON COMMIT DROP AS
 SELECT DISTINCT ON (f.person) f.*, b.id AS old_id, b.status, b.area_id AS old_area_id, b.area_path AS old_area_path,
-       a.id AS area_id, a.path AS new_area_path,
+       a.id AS area_id, a.path AS new_area_path, max(f.died_on) OVER (PARTITION BY f.person) AS day_of_death,
        b.id IS NOT NULL AND (
            f.full_name <> b.full_name OR f.birth_year <> b.birth_year
            OR (f.birth_month, f.birth_day) IS DISTINCT FROM (b.birth_month, b.birth_day)
@@ -77,6 +80,9 @@ _FINDINGS = (
     "SELECT no, 'area', CAST(:moves AS text), 'error' FROM import_person"
     " WHERE old_id IS NOT NULL AND area_code IS NOT NULL AND area_id <> old_area_id",
     "SELECT no, 'code', CAST(:gone AS text), 'error' FROM import_person WHERE status IN ('dead', 'moved')",
+    "SELECT no, 'died_on', CAST(:new_dead AS text), 'error' FROM import_person WHERE old_id IS NULL AND day_of_death IS NOT NULL",
+    "SELECT f.no, 'died_on', replace(:other_death, '{no}', p.no::text), 'error' FROM import_fact f"
+    "  JOIN import_person p ON p.person = f.person WHERE f.died_on <> p.day_of_death",
     "SELECT f.no, 'full_name', replace(:other_name, '{no}', p.no::text), 'error' FROM import_fact f"
     "  JOIN import_person p ON p.person = f.person WHERE p.fold <> f.fold",
     "SELECT p.no, 'id_number', replace(:id_known, '{code}', o.code), CASE WHEN p.old_id IS NULL THEN 'error' ELSE 'warning' END"
@@ -158,6 +164,11 @@ def prepare(row: Parsed) -> None:
     starts, ends = facts.get("starts_on"), facts.get("ends_on")
     if starts is not None and ends is not None and ends < starts:
         row.findings.append(Finding(row.number, None, "", str(_("Ngày kết thúc không thể trước ngày bắt đầu."))))
+    died = facts.get("died_on", "")
+    if died > clock.today().isoformat():
+        row.findings.append(Finding(row.number, None, "", str(_("Ngày chết không thể ở tương lai."))))
+    if died and "birth" in facts and died < dates.BirthDate(*facts["birth"]).earliest.isoformat():
+        row.findings.append(Finding(row.number, None, "", str(_("Ngày chết không thể trước ngày sinh."))))
     if not 1 <= facts.get("units", 1) <= 20:
         row.findings.append(Finding(row.number, None, "", str(_("Số con phải từ 1 đến 20."))))
 
@@ -195,6 +206,10 @@ def _words() -> dict[str, str]:
         "unknown": _("Mã này không có trong địa bàn của bạn. Người mới thì để trống mã."),
         "area": _("Mã xã này không thuộc địa bàn của bạn."),
         "moves": _("Đối tượng đang thuộc xã khác; việc chuyển xã không làm bằng tệp."),
+        "new_dead": _(
+            "Người mới thêm không thể đã chết. Mai táng phí cho người ngoài danh sách ghi ở Danh sách cắt chết."
+        ),
+        "other_death": _("Khác ngày chết ở một dòng khác của cùng một người (dòng %(no)s).", no="{no}"),
         "gone": _("Đối tượng này đã chết hoặc đã chuyển đi."),
         "other_name": _("Khác họ tên với dòng %(no)s của cùng một người.", no="{no}"),
         "id_known": _("Số định danh này là của %(code)s.", code="{code}"),
@@ -216,7 +231,8 @@ def _plan(session: Session) -> dict[str, Any]:
             "SELECT (SELECT count(*) FROM import_person WHERE old_id IS NULL) AS new_people,"
             " (SELECT count(*) FROM import_person WHERE changes) AS changed_people,"
             " (SELECT count(*) FROM import_benefit WHERE type_id IS NOT NULL AND entitlement_id IS NULL) AS new_benefits,"
-            " (SELECT count(*) FROM import_benefit WHERE changes) AS changed_benefits"
+            " (SELECT count(*) FROM import_benefit WHERE changes) AS changed_benefits,"
+            " (SELECT count(*) FROM import_person WHERE day_of_death IS NOT NULL) AS deaths"
         )
     ).one()
     return dict(row._mapping)
@@ -229,15 +245,21 @@ def apply(session: Session, item: FileImport, by: Actor) -> str:
     for statement in _APPLY:
         session.execute(text(statement), {"now": clock.now()})
     paying.write(session)
-    plan = item.plan
-    return str(
-        _(
-            "Đã thêm %(new)s người, cập nhật %(changed)s người, thêm %(benefits)s chính sách.",
-            new=money.group_thousands(plan["new_people"]),
-            changed=money.group_thousands(plan["changed_people"]),
-            benefits=money.group_thousands(plan["new_benefits"]),
-        )
+    died = session.execute(
+        text("SELECT old_id, day_of_death FROM import_person WHERE day_of_death IS NOT NULL ORDER BY old_id")
     )
+    found = [Died(row.old_id, row.day_of_death, str(_("Theo tệp %(name)s", name=item.file_name))) for row in died]
+    if found:
+        deaths.record_many(session, found, by=by)
+    plan = item.plan
+    said = _("Ghi cắt chết %(count)s người.", count=money.group_thousands(len(found))) if found else ""
+    done = _(
+        "Đã thêm %(new)s người, cập nhật %(changed)s người, thêm %(benefits)s chính sách.",
+        new=money.group_thousands(plan["new_people"]),
+        changed=money.group_thousands(plan["changed_people"]),
+        benefits=money.group_thousands(plan["new_benefits"]),
+    )
+    return f"{done} {said}".strip()
 
 
 REGISTRY = Kind(layouts.REGISTRY, check, apply, prepare, hold)

@@ -106,6 +106,7 @@ class ImportPage:
             ),
             ("new_benefits", _("Thêm %(count)s chính sách.", count=thousands(plan.get("new_benefits", 0)))),
             ("changed_benefits", _("Sửa %(count)s chính sách.", count=thousands(plan.get("changed_benefits", 0)))),
+            ("deaths", _("Ghi cắt chết %(count)s người.", count=thousands(plan.get("deaths", 0)))),
             ("payees", _("Đổi người nhận của %(count)s người.", count=thousands(plan.get("payees", 0)))),
             ("methods", _("Đổi thông tin chi trả của %(count)s người.", count=thousands(plan.get("methods", 0)))),
         ]

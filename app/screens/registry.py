@@ -29,6 +29,7 @@ from app.screens.fields import BirthField, DecimalNumberField, NameField, Requir
 from app.screens.forms import SafeForm
 from app.screens.lookups import COMMUNES, Lookup
 from app.services import access, registry
+from app.services.lives import deaths
 
 STATUSES = {
     "active": N_("Đang hưởng"),
@@ -234,7 +235,9 @@ class BeneficiaryView(SafeModelView):
     max_lengths = {"ethnicity": 50, "hamlet": 120, "phone": 20, "id_number": 20}
     description_columns = {
         "id_number": _l("12 chữ số. Chưa có CCCD thì để trống."),
-        "died_on": _l("Chỉ ghi khi tình trạng là “Đã chết”. Trợ cấp của tháng chết vẫn được trả."),
+        "died_on": _l(
+            "Chỉ ghi khi tình trạng là “Đã chết”. Trợ cấp của tháng chết vẫn được trả; hủy được ở Danh sách cắt chết."
+        ),
     }
     formatters_columns = {"id_number": identity.mask_id}
 
@@ -249,6 +252,6 @@ class BeneficiaryView(SafeModelView):
         return answer
 
     def store(self, session: Session, item: Beneficiary, form: SafeForm, *, created: bool) -> None:
-        """Save by the service; what is odd about the ID number is told, not refused."""
-        for code in registry.save_beneficiary(session, item, by=current_actor()):
+        """Save by the service; what is odd about the ID number is told, not refused. A death is recorded as one."""
+        for code in deaths.save_person(session, item, by=current_actor()):
             flash(_(identity.ID_FINDINGS[code]), "warning")

@@ -142,6 +142,13 @@ def save_method(session: Session, row: PaymentMethod, *, by: Actor) -> None:
     session.add(row)
 
 
+def demand_day_of_death(row: Beneficiary, died_on: date | None) -> None:
+    """Raises DeathNeedsDate."""
+    earliest = dates.BirthDate(row.birth_year, row.birth_month, row.birth_day).earliest
+    if died_on is None or not earliest <= died_on <= clock.today():
+        raise DeathNeedsDate(field="died_on")
+
+
 def _demand_clerk(by: Actor) -> None:
     if not by.has(Role.CLERK):
         raise NotAClerk
@@ -157,8 +164,8 @@ def _check_life(row: Beneficiary) -> None:
         raise BornInTheFuture(field="birth")
     if row.status != "dead" and row.died_on is not None:
         raise DateOfTheLiving(field="died_on")
-    if row.status == "dead" and (row.died_on is None or not birth.earliest <= row.died_on <= today):
-        raise DeathNeedsDate(field="died_on")
+    if row.status == "dead":
+        demand_day_of_death(row, row.died_on)
 
 
 def _check_suspension(session: Session, row: Beneficiary) -> None:

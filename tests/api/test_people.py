@@ -172,6 +172,12 @@ def test_a_death_needs_its_day(clerk: FlaskClient) -> None:
     assert fields_of(clerk.put(address, json={"row_version": 1, "died_on": "01/02/2026"})) == {"died_on"}
     answer = clerk.put(address, json={"row_version": 1, "status": "dead", "died_on": "2026-02-01"})
     assert (answer.json["result"]["status"], answer.json["result"]["died_on"]) == ("dead", "2026-02-01")
+    assert rows("SELECT died_on::text, undone_at FROM deaths") == [("2026-02-01", None)], "to be undone like any other"
+    version = answer.json["result"]["row_version"]
+    assert fields_of(clerk.put(address, json={"row_version": version, "died_on": "2026-02-02"})) == {"died_on"}
+    assert fields_of(clerk.put(address, json={"row_version": version, "status": "active", "died_on": None})) == {
+        "status"
+    }
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from app import clock
 from app.extensions import acting_as, db
 from app.imports import staging
 from app.imports.kinds import KINDS
-from app.models import Beneficiary, Entitlement, FileImport, Payee, PaymentMethod
+from app.models import Beneficiary, Death, Entitlement, FileImport, Payee, PaymentMethod
+from app.services.lives import deaths
 from app.services.registry import NotAClerk
 from tests import factories as make
 from tests import office
@@ -339,3 +340,44 @@ def test_payment_details_change_in_bulk(desk: Desk, session: Session) -> None:
     session.commit()
     with pytest.raises(NotAClerk):
         desk.apply(again, by=make.ACCOUNTANT)
+
+
+def test_deaths_come_by_file_and_are_undone_like_any_other(desk: Desk, session: Session) -> None:
+    entitlement = make.entitled(session, "Lê Thị Hoa")
+    person, kind = entitlement.beneficiary, entitlement.benefit_type.code
+    session.commit()
+    heading = ["Mã đối tượng", "Họ và tên", "Ngày sinh", "Ngày chết", "Thôn"]
+    item = desk.send("registry", books.xlsx([heading, [person.code, "Lê Thị Hoa", "1945", "02/11/2026", "Thôn 7"]]))
+    assert (desk.said(item), item.plan["deaths"]) == ([], 1)
+    assert desk.apply(item).endswith("Ghi cắt chết 1 người.")
+    session.refresh(person)
+    assert (person.status, person.died_on, person.hamlet) == ("dead", date(2026, 11, 2), "Thôn 7")
+    assert session.get_one(Entitlement, entitlement.id).ends_on == date(2026, 11, 2)
+    death = session.scalars(select(Death)).one()
+    assert (death.recorded_by, death.note, death.before["status"]) == ("xa.clerk", "Theo tệp tep.xlsx", "active")
+    deaths.undo(session, death.id, by=make.CLERK, because="Nhầm người")
+    session.commit()
+    session.refresh(person)
+    assert (person.status, session.get_one(Entitlement, entitlement.id).ends_on, kind) == ("active", None, kind)
+
+
+def test_a_day_of_death_that_cannot_be_is_a_finding(desk: Desk, session: Session) -> None:
+    first, second = make.person(session, "Lê Thị Hoa"), make.person(session, "Trần Thị Ba")
+    session.commit()
+    heading = ["Mã đối tượng", "Mã xã", "Họ và tên", "Ngày sinh", "Ngày chết"]
+    item = desk.send(
+        "registry",
+        books.xlsx(
+            [
+                heading,
+                [first.code, "", "Lê Thị Hoa", "1945", "02/12/2026"],
+                [second.code, "", "Trần Thị Ba", "1945", "02/11/1944"],
+                [second.code, "", "Trần Thị Ba", "1945", "03/11/2026"],
+                ["", make.COMMUNE, "Ngô Văn Mới", "1950", "01/11/2026"],
+            ]
+        ),
+    )
+    said = " ".join(desk.said(item))
+    assert "Ngày chết không thể ở tương lai." in said and "Ngày chết không thể trước ngày sinh." in said
+    assert "Khác ngày chết ở một dòng khác của cùng một người" in said
+    assert "Người mới thêm không thể đã chết" in said

@@ -9,12 +9,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.models import Beneficiary, Death, Entitlement, Payee, PayoutLine
+from app.models import Beneficiary, Death, Entitlement, Payee, PayoutLine, Recovery
 from app.services import packets
 from app.services.batches import approval, making
 from app.services.lives import deaths
 from app.services.lives.deaths import Funeral
+from app.services.recoveries import finding
 from tests import factories as make
+from tests import months
 
 pytestmark = pytest.mark.filterwarnings("error::sqlalchemy.exc.SAWarning")
 
@@ -164,3 +166,73 @@ def test_a_death_without_a_claim_is_undone_too(session: Session) -> None:
     deaths.undo(session, death.id, by=make.CLERK, because="Nhầm người")
     [line] = listed(session)
     assert line.payee_name == "Nguyễn Thị Bình"
+
+
+# --- By the form and by file ---------------------------------------------------------------------------------------
+
+
+def test_a_death_saved_with_the_person_is_recorded_with_what_they_had_before(session: Session) -> None:
+    entitlement = alive(session)
+    person = entitlement.beneficiary
+    person.status, person.died_on, person.status_reason, person.hamlet = "dead", DIED, "Giấy 9", "Thôn 5"
+    deaths.save_person(session, person, by=make.CLERK)
+    death = session.query(Death).one()
+    assert (death.died_on, death.note, death.before["status"]) == (DIED, "Giấy 9", "active")
+    assert death.before["ends_on"] == {str(entitlement.id): None}
+    session.refresh(entitlement)
+    assert entitlement.ends_on == DIED
+    deaths.undo(session, death.id, by=make.CLERK, because="Nhầm")
+    session.refresh(person)
+    session.refresh(entitlement)
+    assert (person.status, person.died_on, person.hamlet, entitlement.ends_on) == ("active", None, "Thôn 5", None)
+
+
+def test_a_death_from_before_deaths_were_recorded_may_be_corrected_in_the_form(session: Session) -> None:
+    person = make.person(session, status="dead", died_on=date(2026, 1, 1))
+    person.died_on = date(2026, 1, 2)
+    deaths.save_person(session, person, by=make.CLERK)
+    person.status, person.died_on = "active", None
+    deaths.save_person(session, person, by=make.CLERK)
+    session.flush()
+    assert session.query(Death).count() == 0
+
+
+def test_somebody_entered_as_dead_at_once_is_only_entered(session: Session) -> None:
+    person = Beneficiary(full_name="Lò Thị Mới", birth_year=1940, area=make.area(session), hamlet="", address="")
+    person.status, person.died_on = "dead", DIED
+    deaths.save_person(session, person, by=make.CLERK)
+    session.flush()
+    assert (person.status, session.query(Death).count()) == ("dead", 0)
+
+
+def test_months_paid_after_a_death_entered_in_the_form_are_proposed_to_come_back(session: Session) -> None:
+    who = alive(session)
+    months.closed(session, date(2026, 10, 1))
+    person = session.get_one(Beneficiary, who.beneficiary_id)
+    person.status, person.died_on = "dead", date(2026, 9, 30)
+    deaths.save_person(session, person, by=make.CLERK)
+    session.commit()
+    assert finding.sweep(session) == 1
+    [proposed] = session.query(Recovery)
+    assert (proposed.source, proposed.state, proposed.amount_vnd) == ("death", "proposed", 1_080_000)
+    deaths.undo(session, session.query(Death).one().id, by=make.CLERK, because="Nhầm người")
+    assert finding.sweep(session) == 1
+    session.refresh(proposed)
+    assert proposed.state == "withdrawn", "the ground is gone"
+    session.commit()
+
+
+def test_many_deaths_are_recorded_at_once_each_with_what_it_ended(session: Session) -> None:
+    first, second = alive(session), make.entitled(session, "Trần Thị Hai")
+    second.ends_on = date(2026, 11, 2)
+    session.flush()
+    died = [deaths.Died(one.beneficiary_id, DIED, "Tệp") for one in (first, second)]
+    with pytest.raises(deaths.NotAClerk):
+        deaths.record_many(session, died, by=make.SUPERVISOR)
+    assert len(deaths.record_many(session, died, by=make.CLERK)) == 2
+    assert [session.get_one(Entitlement, one.id).ends_on for one in (first, second)] == [DIED, date(2026, 11, 2)]
+    befores = {one.beneficiary_id: one.before["ends_on"] for one in session.query(Death)}
+    assert befores == {
+        first.beneficiary_id: {str(first.id): None},
+        second.beneficiary_id: {str(second.id): "2026-11-02"},
+    }

@@ -172,6 +172,24 @@ def test_a_death_needs_its_date(office: Flask) -> None:
         assert db.session.get_one(Beneficiary, key).status == "active"
 
 
+def test_a_death_entered_in_the_form_is_recorded_and_undone_like_any_other(office: Flask) -> None:
+    key = stored_person()
+    clerk = signed_in(office, Role.CLERK)
+    posted = form(status="dead", status_reason="Giấy 7", died_on="02/11/2026", opened_version="1")
+    assert clerk.post(f"/beneficiaries/edit/{key}", data=posted).status_code == 303
+    [(death, note, by)] = rows("SELECT id, note, recorded_by FROM deaths")
+    assert (note, bool(by)) == ("Giấy 7", True)
+    [(status, died_on, reason, version)] = rows("SELECT status, died_on, status_reason, row_version FROM beneficiaries")
+    assert (status, died_on.isoformat(), reason) == ("dead", "2026-11-02", "Giấy 7")
+    for change in ({"died_on": "03/11/2026"}, {"status": "active", "died_on": ""}):
+        answer = clerk.post(f"/beneficiaries/edit/{key}", data=posted | {"opened_version": str(version)} | change)
+        assert answer.status_code == 422 and "hủy cắt chết ở Danh sách cắt chết" in answer.get_data(as_text=True)
+    named = posted | {"opened_version": str(version), "hamlet": "Buôn 9"}
+    assert clerk.post(f"/beneficiaries/edit/{key}", data=named).status_code == 303, "the rest may be mended"
+    assert clerk.post(f"/record-death/undo/{death}", data={"reason": "Nhầm"}).status_code == 303
+    assert rows("SELECT status, died_on, hamlet FROM beneficiaries") == [("active", None, "Buôn 9")]
+
+
 def test_an_entitlement_a_payee_and_a_method_are_added_from_the_person(office: Flask) -> None:
     key = stored_person()
     clerk = signed_in(office, Role.CLERK)

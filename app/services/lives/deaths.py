@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -27,6 +28,10 @@ class NotAClerk(NotAllowed):
 
 class AlreadyDead(RuleBroken):
     """%(who)s đã được ghi là đã chết ngày %(day)s."""
+
+
+class DeathStands(BadInput):
+    """Đã ghi cắt chết cho người này. Ghi nhầm thì hủy cắt chết ở Danh sách cắt chết rồi ghi lại."""
 
 
 class AlreadyUndone(RuleBroken):
@@ -72,19 +77,89 @@ def record(
     person = _hold(session, beneficiary_id, by)
     if person.status == "dead":
         raise AlreadyDead(who=person.full_name, day=dates.format_date(person.died_on) if person.died_on else "")
-    before = _before(session, person)
-    person.status, person.died_on, person.status_reason = "dead", died_on, note.strip() or None
-    registry.save_beneficiary(session, person, by=by)
-    session.flush()
-    session.execute(
-        text(
-            "UPDATE entitlements SET ends_on = greatest(starts_on, :day), row_version = row_version + 1"
-            " WHERE beneficiary_id = :person AND status <> 'ended' AND (ends_on IS NULL OR ends_on > :day)"
-        ),
-        {"person": person.id, "day": died_on},
-    )
+    registry.demand_day_of_death(person, died_on)
+    [key] = record_many(session, [Died(person.id, died_on, note.strip())], by=by)
+    death = session.get_one(Death, key)
+    if funeral is not None:
+        death.funeral = _claim(session, person, died_on, funeral, by)
+        session.flush()
+    return death
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """Somebody in the registry who died, on a day that can be."""
+
+    beneficiary_id: int
+    died_on: date
+    note: str = ""
+
+
+_TOLD = "unnest(CAST(:people AS bigint[]), CAST(:days AS date[]), CAST(:notes AS text[])) AS t(beneficiary_id, died_on, note)"
+_RECORD = text(f"""
+INSERT INTO deaths (beneficiary_id, area_path, died_on, note, before, recorded_by, recorded_at)
+SELECT b.id, b.area_path, t.died_on, t.note, jsonb_build_object(
+           'status', b.status, 'status_reason', b.status_reason,
+           'payee_id', (SELECT p.id FROM payees p WHERE p.beneficiary_id = b.id AND p.is_current),
+           'ends_on', coalesce((SELECT jsonb_object_agg(e.id::text, e.ends_on) FROM entitlements e
+                                 WHERE e.beneficiary_id = b.id AND e.status <> 'ended'), '{{}}')), :by, :now
+  FROM {_TOLD} JOIN beneficiaries b ON b.id = t.beneficiary_id ORDER BY b.id
+RETURNING id
+""")
+_MARK = (
+    "UPDATE beneficiaries b SET status = 'dead', died_on = t.died_on, status_reason = nullif(t.note, ''), saved_by = :by,"
+    f" changed_at = :now, row_version = b.row_version + 1 FROM {_TOLD} WHERE b.id = t.beneficiary_id",
+    "UPDATE entitlements e SET ends_on = greatest(e.starts_on, t.died_on), row_version = e.row_version + 1"
+    f"  FROM {_TOLD} WHERE e.beneficiary_id = t.beneficiary_id AND e.status <> 'ended'"
+    "   AND (e.ends_on IS NULL OR e.ends_on > t.died_on)",
+)
+
+
+def record_many(session: Session, died: Collection[Died], *, by: Actor) -> list[int]:
+    """Record deaths of living people as a set: what each had before is kept, every entitlement ends with its day.
+
+    Who calls has looked that they live and that the days can be. Raises NotAClerk.
+    """
+    _demand_clerk(by)
+    facts = {
+        "people": [one.beneficiary_id for one in died],
+        "days": [one.died_on for one in died],
+        "notes": [one.note for one in died],
+        "by": by.username,
+        "now": clock.now(),
+    }
+    made = list(session.execute(_RECORD, facts).scalars())
+    for statement in _MARK:
+        session.execute(text(statement), facts)
     session.expire_all()
-    return _write(session, person, died_on, before, by=by, note=note, funeral=funeral)
+    return made
+
+
+def save_person(session: Session, row: Beneficiary, *, by: Actor) -> list[str]:
+    """Save a person as a form or a program has changed them; a death among the changes is recorded like any other.
+
+    Returns what `registry.save_beneficiary` does. Raises what it and `record` raise, and DeathStands.
+    """
+    with session.no_autoflush:
+        stored = session.execute(_STORED, {"id": row.id or 0}).one_or_none()
+    if stored is not None and stored.recorded and (row.status, row.died_on) != (stored.status, stored.died_on):
+        raise DeathStands(field="died_on" if row.status == "dead" else "status")
+    if row.status != "dead" or stored is None or stored.status == "dead":
+        return registry.save_beneficiary(session, row, by=by)
+    died_on, note = row.died_on, row.status_reason or ""
+    row.status, row.died_on, row.status_reason = stored.status, None, stored.status_reason
+    odd = registry.save_beneficiary(session, row, by=by)
+    registry.demand_day_of_death(row, died_on)
+    assert died_on is not None, "a day that can be"
+    session.flush()
+    record(session, row.id, died_on, by=by, note=note)
+    return odd
+
+
+_STORED = text(
+    "SELECT b.status, b.died_on, b.status_reason, EXISTS (SELECT 1 FROM deaths d WHERE d.beneficiary_id = b.id"
+    " AND d.undone_at IS NULL) AS recorded FROM beneficiaries b WHERE b.id = :id"
+)
 
 
 def record_stranger(
@@ -98,7 +173,20 @@ def record_stranger(
     person.status, person.died_on = "dead", died_on
     registry.save_beneficiary(session, person, by=by)
     session.flush()
-    return _write(session, person, died_on, {"status": "dead"}, by=by, note=note, funeral=funeral)
+    death = Death(
+        beneficiary_id=person.id,
+        beneficiary=person,
+        area_path=person.area_path,
+        died_on=died_on,
+        note=note.strip(),
+        before={"status": "dead"},
+        recorded_by=by.username,
+        recorded_at=clock.now(),
+    )
+    death.funeral = _claim(session, person, died_on, funeral, by)
+    session.add(death)
+    session.flush()
+    return death
 
 
 def undo(session: Session, death_id: int, *, by: Actor, because: str) -> Death:
@@ -137,48 +225,6 @@ def _hold(session: Session, beneficiary_id: int, by: Actor) -> Beneficiary:
     if person is None or not by.may_see(person.area_path):
         raise NotFound
     return person
-
-
-def _before(session: Session, person: Beneficiary) -> dict[str, Any]:
-    rows = session.execute(
-        select(Entitlement.id, Entitlement.ends_on).where(
-            Entitlement.beneficiary_id == person.id, Entitlement.status != "ended"
-        )
-    )
-    payee = session.scalars(select(Payee.id).where(Payee.beneficiary_id == person.id, Payee.is_current)).one_or_none()
-    return {
-        "status": person.status,
-        "status_reason": person.status_reason,
-        "payee_id": payee,
-        "ends_on": {str(key): ends_on.isoformat() if ends_on else None for key, ends_on in rows},
-    }
-
-
-def _write(
-    session: Session,
-    person: Beneficiary,
-    died_on: date,
-    before: dict[str, Any],
-    *,
-    by: Actor,
-    note: str,
-    funeral: Funeral | None,
-) -> Death:
-    death = Death(
-        beneficiary_id=person.id,
-        beneficiary=person,
-        area_path=person.area_path,
-        died_on=died_on,
-        note=note.strip(),
-        before=before,
-        recorded_by=by.username,
-        recorded_at=clock.now(),
-    )
-    if funeral is not None:
-        death.funeral = _claim(session, person, died_on, funeral, by)
-    session.add(death)
-    session.flush()
-    return death
 
 
 def _claim(session: Session, person: Beneficiary, died_on: date, funeral: Funeral, by: Actor) -> Entitlement:
