@@ -26,6 +26,8 @@ a person does on the pages, with the same roles and area as the account it signs
   sent, 403 for the role, 404 for what is not there or not in your area, 409 for what the state of things does not allow. An
   action sent twice is done once: the second is a 409.
 - **Long work** answers 202 with `work`: ask `/api/v1/work/<work>` until `phase` is `done` or `failed`; `/file` has its file.
+- **Ended areas**: with the header `Chitra-Area: <code>` you read, and cannot change, the lists, settlements and reports of
+  an area that has ended and whose papers your area keeps.
 - **Results by hand, for one month** of a commune without a connection: `POST payout_batches/`, another person
   `lock`, `send`; `POST imports/` with the sheet and `apply` with its `stamp`, or `POST result_changes/` for everybody; read
   `settlements/<pk>/lines?tab=pending` and `decide` the rest; the accountant `lock`s the settlement;
