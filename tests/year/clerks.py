@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import ChitraError
+from app.extensions import acting_as
 from app.models import Agency as AgencyRow
 from app.models import AgencyContract, Area, Packet
 from app.rules.actors import Actor, Role
@@ -137,14 +139,21 @@ class Clerks:
     def by(self, place: Place, role: Role) -> Actor:
         return make.actor(role, f"{place.code}.{role.value}", f"VN/01/{place.code}/")
 
-    def twice(self, act: Callable[[], Any]) -> Any:
+    def once(self, by: Actor, act: Callable[..., Any]) -> Any:
+        """Somebody acts, and sees no more of the books than row-level security shows them."""
+        with acting_as(by):
+            done = act(by=by)
+            self.session.commit()
+        self.session.expire_all()
+        return done
+
+    def twice(self, by: Actor, act: Callable[..., Any]) -> Any:
         """Many click twice: the second click is refused, or does nothing; the account will tell if it did."""
-        done = act()
-        self.session.commit()
+        done = self.once(by, act)
         self.clicks += 1
         if self.plan.share("click", self.clicks) < CLICKED_TWICE:
             with self.refusing():
-                act()
+                self.once(by, act)
         return done
 
     @contextmanager
@@ -178,8 +187,8 @@ class Clerks:
         if goes.excludes and kind == "monthly":
             self._exclude(place, expected)
         self._compare(ids, expected)
-        self.twice(lambda: approval.lock_many(self.session, ids, by=self.by(place, Role.SUPERVISOR)))
-        self.twice(lambda: packets.queue(self.session, ids[0], by=self.by(place, Role.CLERK)))
+        self.twice(self.by(place, Role.SUPERVISOR), lambda by: approval.lock_many(self.session, ids, by=by))
+        self.twice(self.by(place, Role.CLERK), lambda by: packets.queue_many(self.session, ids, by=by))
         if place.kind != "office":
             self.post.until_certain(self.session, goes.wire)
         self._answered(place, ids, goes)
@@ -194,7 +203,7 @@ class Clerks:
             self.put_right(place, months[0])
         asked = making.ListRequest(self.area(place.code).id, months[0], kind, together=True)
         with pytest.raises(making.NobodyEligible):
-            making.make_lists(self.session, asked, by=self.by(place, Role.CLERK))
+            self.once(self.by(place, Role.CLERK), partial(making.make_lists, self.session, asked))
         self.session.rollback()
 
     def put_right(self, place: Place, first: date) -> None:
@@ -213,8 +222,8 @@ class Clerks:
             f"KB-{self.documents}",
             clock.today(),
         )
-        entered = self.twice(lambda: transfers.enter(self.session, document, by=self.by(place, Role.ACCOUNTANT)))
-        self.twice(lambda: transfers.approve(self.session, entered.id, by=self.by(place, Role.SUPERVISOR)))
+        entered = self.twice(self.by(place, Role.ACCOUNTANT), lambda by: transfers.enter(self.session, document, by=by))
+        self.twice(self.by(place, Role.SUPERVISOR), lambda by: transfers.approve(self.session, entered.id, by=by))
         self.oracle.transferred[place.code, payer, of] += amount
 
     def agency(self, place: Place, payer: str) -> int:
@@ -225,21 +234,19 @@ class Clerks:
     def _made(self, place: Place, kind: str, months: list[date]) -> list[int]:
         asked = making.ListRequest(self.area(place.code).id, months[0], kind, together=True)
 
-        def make_lists() -> making.Made:
-            return making.make_lists(self.session, asked, by=self.by(place, Role.CLERK))
-
+        clerk, make_lists = self.by(place, Role.CLERK), partial(making.make_lists, self.session, asked)
         if kind != "monthly" or not self.mistakes:
-            return sorted(self.twice(make_lists).batch_ids)
+            return sorted(self.twice(clerk, make_lists).batch_ids)
         with self.refusing():
-            make_lists()
+            self.once(clerk, make_lists)
         self.put_right(place, months[0])
         with self.refusing():  # a month in which nobody was owed anything by what stood there before
-            make_lists()
+            self.once(clerk, make_lists)
         drafts = self.session.execute(_DRAFTS, {"kind": kind, "code": place.code}).all()
         for draft in drafts:
             if not draft.line_count:
-                approval.cancel(self.session, draft.id, by=self.by(place, Role.SUPERVISOR), because="Không còn ai")
-        self.session.commit()
+                cancel = partial(approval.cancel, self.session, draft.id, because="Không còn ai")
+                self.once(self.by(place, Role.SUPERVISOR), cancel)
         return [draft.id for draft in drafts if draft.line_count]
 
     def _exclude(self, place: Place, expected: list[Line]) -> None:
@@ -250,7 +257,9 @@ class Clerks:
         key = self.session.execute(
             text("SELECT id FROM payout_lines WHERE reference = :reference AND live"), {"reference": line.reference}
         ).scalar_one()
-        self.twice(lambda: lines.exclude(self.session, key, by=self.by(place, Role.CLERK), because="Chờ xác minh"))
+        self.twice(
+            self.by(place, Role.CLERK), lambda by: lines.exclude(self.session, key, by=by, because="Chờ xác minh")
+        )
         self.oracle.exclude(line)
 
     def _compare(self, ids: list[int], expected: list[Line]) -> None:
@@ -272,12 +281,13 @@ class Clerks:
             if goes.trouble != "none":
                 self._sent_back(place, self.packet(batch_id), recalled=goes.trouble == "recalled")
                 self.twice(
-                    lambda key=batch_id: approval.unlock(
-                        self.session, key, by=self.by(place, Role.SUPERVISOR), because="Sửa lại"
-                    )
+                    self.by(place, Role.SUPERVISOR),
+                    lambda by, key=batch_id: approval.unlock(self.session, key, by=by, because="Sửa lại"),
                 )
-                self.twice(lambda key=batch_id: approval.lock(self.session, key, by=self.by(place, Role.SUPERVISOR)))
-                self.twice(lambda key=batch_id: packets.queue(self.session, key, by=self.by(place, Role.CLERK)))
+                self.twice(
+                    self.by(place, Role.SUPERVISOR), lambda by, key=batch_id: approval.lock(self.session, key, by=by)
+                )
+                self.twice(self.by(place, Role.CLERK), lambda by, key=batch_id: packets.queue(self.session, key, by=by))
                 if place.kind != "office":
                     self.post.until_certain(self.session)
             packet = self.packet(batch_id)
@@ -295,7 +305,7 @@ class Clerks:
         """Rejected by whoever was to pay, or taken back by us."""
         clerk = self.by(place, Role.CLERK)
         if recalled or place.kind == "office":
-            self.twice(lambda: packets.ask_recall(self.session, packet.id, by=clerk, because="Sai tên"))
+            self.twice(clerk, lambda by: packets.ask_recall(self.session, packet.id, by=by, because="Sai tên"))
             self.post.recall(self.session)
         self.post.weather()
         way = self.way(packet)
@@ -315,13 +325,13 @@ class Clerks:
     def bring(self, place: Place, packet: Packet, action: str, body: bytes) -> None:
         """A clerk brings a file of the bank in, perhaps twice; who reads it comes later."""
         clerk = self.by(place, Role.CLERK)
-        self.twice(lambda: by_hand.bring(self.session, packet.id, action, f"{packet.code}.xml", body, by=clerk))
+        self.twice(clerk, lambda by: by_hand.bring(self.session, packet.id, action, f"{packet.code}.xml", body, by=by))
         inbox.apply_waiting()
         self.session.expire_all()
 
     def _word(self, place: Place, packet: Packet, word: Any) -> None:
         clerk = self.by(place, Role.CLERK)
-        self.twice(lambda: by_hand.enter(self.session, packet.id, word, by=clerk, because="Sai tên"))
+        self.twice(clerk, lambda by: by_hand.enter(self.session, packet.id, word, by=by, because="Sai tên"))
         inbox.apply_waiting()
         self.session.expire_all()
 

@@ -45,7 +45,7 @@ class Counter(Clerks):
 
     def close(self, place: Place, of: date) -> None:
         key = self.session.execute(_AREA_PERIOD, {"month": of, "code": place.code}).scalar_one()
-        self.twice(lambda: periods.close(self.session, key, by=self.by(place, Role.ACCOUNTANT)))
+        self.twice(self.by(place, Role.ACCOUNTANT), lambda by: periods.close(self.session, key, by=by))
 
     def _lists(self, place: Place, group: tuple[int, ...]) -> list[int]:
         rows = self.session.execute(
@@ -75,16 +75,17 @@ class Counter(Clerks):
                 self.post.desk.ask_extension(packet.code, goes.extension_days, "Mưa lũ")
                 self.post.deliver(self.session)
                 asked = self.session.execute(_ASKED, {"packet": packet.id}).scalar_one()
-                self.twice(lambda key=asked: extensions.grant(self.session, key, by=self.by(place, Role.SUPERVISOR)))
+                self.twice(
+                    self.by(place, Role.SUPERVISOR), lambda by, key=asked: extensions.grant(self.session, key, by=by)
+                )
         if packets_of:
             self.post.tell(self.session)
 
     def _let_through(self, place: Place, settlement: Settlement | None) -> None:
         """What came after the day it was due, and the accountant takes all the same."""
         if settlement is not None and holding.count(self.session, settlement.id):
-            accountant = self.by(place, Role.ACCOUNTANT)
-            holding.let_through(self.session, settlement.id, by=accountant, because="Mưa lũ")
-            self.session.commit()
+            let_through = partial(holding.let_through, self.session, settlement.id, because="Mưa lũ")
+            self.once(self.by(place, Role.ACCOUNTANT), let_through)
             self.post.deliver(self.session)
 
     def _booked(self, place: Place, packet: Packet, goes: Group) -> dict[str, str]:
@@ -134,7 +135,7 @@ class Counter(Clerks):
             outcome = fates.get(reference, "unpaid")
             said = DECISIONS.get(outcome, outcome)
             by = self.by(place, Role.ACCOUNTANT)
-            self.twice(partial(_decide_line, self.session, settlement.id, reference, said, by=by))
+            self.twice(by, partial(_decide_line, self.session, settlement.id, reference, said))
 
     def _entered(self, place: Place, packet: Packet, goes: Group) -> dict[str, str]:
         """Results by hand: all paid and then some not; or a sheet; or all of it once wrongly, and taken back."""
@@ -151,13 +152,14 @@ class Counter(Clerks):
         def change(*facts: Any, **more: Any) -> Any:
             with self.refusing():
                 return self.twice(
-                    lambda: entering.change(self.session, settlement.id, entering.Change(*facts, **more), by=clerk)
+                    clerk,
+                    lambda by: entering.change(self.session, settlement.id, entering.Change(*facts, **more), by=by),
                 )
 
         unpaid = {reference: "Vắng mặt" for reference, fate in fates.items() if fate == "unpaid"}
         if goes.hand == "undone":
             wrong = change("pending", "unpaid", "Nhầm")
-            self.twice(lambda: entering.undo(self.session, wrong.id, by=clerk))
+            self.twice(clerk, lambda by: entering.undo(self.session, wrong.id, by=by))
         if goes.hand == "sheet":
             change("pending", "unpaid", "Theo bảng", how="sheet", reasons=unpaid)
             change("pending", "paid")
@@ -166,10 +168,7 @@ class Counter(Clerks):
             change("paid", "unpaid", "Theo bảng ký nhận", how="codes", reasons=unpaid)
         for reference, fate in sorted(fates.items()):
             if fate in DECISIONS:
-                deciding.decide(
-                    self.session, settlement.id, reference, DECISIONS[fate], by=clerk, because="Theo biên bản"
-                )
-        self.session.commit()
+                self.once(clerk, partial(_decide_line, self.session, settlement.id, reference, DECISIONS[fate]))
         return fates
 
     def _lock(
@@ -183,15 +182,14 @@ class Counter(Clerks):
             pass
         elif goes.reopens and paid:
             holder = self.session.execute(_HOLDER, {"reference": paid[0]}).scalar_one()
-            deciding.decide(self.session, holder, paid[0], "unpaid", by=accountant, because="Nhầm")
-            self.twice(lambda: locking.lock_many(self.session, keys, by=accountant))
-            supervisor = self.by(place, Role.SUPERVISOR)
-            reopening.reopen(self.session, holder, by=supervisor, because="Nhập nhầm kết quả")
-            deciding.decide(self.session, holder, paid[0], "paid", by=accountant, because="Đã ký nhận")
-            self.session.commit()
+            self.once(accountant, partial(_decide_line, self.session, holder, paid[0], "unpaid"))
+            self.twice(accountant, lambda by: locking.lock_many(self.session, keys, by=by))
+            reopen = partial(reopening.reopen, self.session, holder, because="Nhập nhầm kết quả")
+            self.once(self.by(place, Role.SUPERVISOR), reopen)
+            self.once(accountant, partial(_decide_line, self.session, holder, paid[0], "paid"))
             self.did["reopened"] += 1
             keys = self._not_locked(keys)
-        self.twice(lambda: locking.lock_many(self.session, keys, by=accountant))
+        self.twice(accountant, lambda by: locking.lock_many(self.session, keys, by=by))
 
     def _not_locked(self, keys: list[int]) -> list[int]:
         self.session.expire_all()
@@ -207,9 +205,8 @@ class Counter(Clerks):
             if results[reference] == goes.mistaken and self._is_plain(reference, group[-1] + 1):
                 holder = self.session.execute(_HOLDER, {"reference": reference}).scalar_one()
                 said = "unpaid" if goes.mistaken == "paid" else "paid"
-                accountant = self.by(place, Role.ACCOUNTANT)
-                deciding.decide(self.session, holder, reference, said, by=accountant, because="Nhầm")
-                self.session.commit()
+                wrongly = partial(_decide_line, self.session, holder, reference, said)
+                self.once(self.by(place, Role.ACCOUNTANT), wrongly)
                 self.mistakes[reference] = (place, group, goes.mistaken)
                 return True
         return False
@@ -245,13 +242,13 @@ class Counter(Clerks):
         """The month and the settlement are opened again, the line is corrected, all is locked and closed anew."""
         accountant, supervisor = self.by(where, Role.ACCOUNTANT), self.by(where, Role.SUPERVISOR)
         key = self.session.execute(_AREA_PERIOD, {"month": month(group[0]), "code": where.code}).scalar_one()
-        self.twice(lambda: periods.reopen(self.session, key, by=supervisor, because="Nhập nhầm"))
+        self.twice(supervisor, lambda by: periods.reopen(self.session, key, by=by, because="Nhập nhầm"))
         holder = self.session.execute(_HOLDER, {"reference": reference}).scalar_one()
-        self.twice(lambda: reopening.reopen(self.session, holder, by=supervisor, because="Nhập nhầm"))
-        self.twice(partial(_decide_line, self.session, holder, reference, truth, by=accountant))
+        self.twice(supervisor, lambda by: reopening.reopen(self.session, holder, by=by, because="Nhập nhầm"))
+        self.twice(accountant, partial(_decide_line, self.session, holder, reference, truth))
         found = [self.settlement(self.packet(batch_id)) for batch_id in self._lists(where, group)]
         keys = self._not_locked([one.id for one in found if one is not None])
-        self.twice(lambda: locking.lock_many(self.session, keys, by=accountant))
+        self.twice(accountant, lambda by: locking.lock_many(self.session, keys, by=by))
         self.close(where, month(group[0]))
         self.did["put right"] += 1
 

@@ -44,9 +44,8 @@ class Lives(Counter):
         paid_in = month(death.recorded + 1)
         funeral = Funeral("Lê Văn Con", month=paid_in, decision_no="12/QĐ-UBND") if with_funeral else None
         recorded = self.twice(
-            lambda: deaths.record(
-                self.session, self.people[death.person], death.died_on, by=self.by(place, Role.CLERK), funeral=funeral
-            )
+            self.by(place, Role.CLERK),
+            lambda by: deaths.record(self.session, self.people[death.person], death.died_on, by=by, funeral=funeral),
         )
         life.died_on, life.organiser = death.died_on, with_funeral
         if with_funeral:
@@ -58,7 +57,7 @@ class Lives(Counter):
         life = self.oracle.lives[mistake.person]
         place = self.place(life.homes[-1][1])
         clerk = self.by(place, Role.CLERK)
-        self.twice(lambda: deaths.undo(self.session, death_id, by=clerk, because="Nhầm người cùng tên"))
+        self.twice(clerk, lambda by: deaths.undo(self.session, death_id, by=by, because="Nhầm người cùng tên"))
         listed_to = self.oracle.after_last_list(mistake.person)
         life.died_on, life.organiser = None, False
         self.oracle.claims = [
@@ -83,7 +82,7 @@ class Lives(Counter):
         for recovery in [one for one in self.oracle.recoveries if (one.person, one.because) == (person, "death")]:
             if recovery.free == recovery.amount:
                 for key in decided:
-                    self.twice(partial(opening.withdraw, self.session, key, by=by, because="Còn sống"))
+                    self.twice(by, partial(opening.withdraw, self.session, key, because="Còn sống"))
                 self.oracle.recoveries.remove(recovery)
                 for line, _part in recovery.parts:
                     line.claimed_back = False
@@ -94,15 +93,15 @@ class Lives(Counter):
             claim = next(one for one in self.oracle.claims if one.person == person)
             owed = Owed(recovery.back + recovery.waiting, recovery.parts[0][0].month, month(today.month + 1))
             if recovery.free:
-                returning.write_off(self.session, *decided, by=by, because="Còn sống")
+                self.once(by, partial(returning.write_off, self.session, *decided, because="Còn sống"))
             recovery.back += recovery.free
             claim.owed.append(owed)
             self._entered_by_hand(place, claim, owed, "78/QĐ")
 
     def _entered_by_hand(self, place: Place, claim: Claim, owed: Owed, decision: str = "77/QĐ") -> None:
         entry = proposing.HandEntry(claim.id, owed.for_month, owed.due, owed.amount, "Cắt chết nhầm", decision)
-        made = self.twice(lambda: proposing.enter(self.session, entry, by=self.by(place, Role.CLERK)))
-        self.twice(lambda: arrears.approve(self.session, made.id, by=self.by(place, Role.SUPERVISOR)))
+        made = self.twice(self.by(place, Role.CLERK), lambda by: proposing.enter(self.session, entry, by=by))
+        self.twice(self.by(place, Role.SUPERVISOR), lambda by: arrears.approve(self.session, made.id, by=by))
         self.did["by hand"] += 1
 
     def group(self, place: Place, number: int) -> tuple[int, ...]:
@@ -122,11 +121,10 @@ class Lives(Counter):
         life = self.oracle.lives[person]
         old = self.place(life.homes[-1][1])
         asked = self.twice(
-            lambda: relocating.ask(
-                self.session, self.people[person], to.code, by=self.by(old, Role.CLERK), reason="Về ở với con"
-            )
+            self.by(old, Role.CLERK),
+            lambda by: relocating.ask(self.session, self.people[person], to.code, by=by, reason="Về ở với con"),
         )
-        first = self.twice(lambda: relocating.accept(self.session, asked.id, by=self.by(to, Role.CLERK)))
+        first = self.twice(self.by(to, Role.CLERK), lambda by: relocating.accept(self.session, asked.id, by=by))
         listed = [
             line.month for claim in self.oracle.claims if claim.person == person for line in claim.lines if line.live
         ]
@@ -145,7 +143,11 @@ class Lives(Counter):
             (succession.Successor(self.area(merger.new).id),),
         )
         going = [life for life in self.oracle.lives.values() if life.homes[-1][1] == merger.old]
-        agree("people who go over", self.twice(lambda: succession.succeed(self.session, wanted, by=CENTRE)), len(going))
+        agree(
+            "people who go over",
+            self.twice(CENTRE, lambda by: succession.succeed(self.session, wanted, by=by)),
+            len(going),
+        )
         for life in going:
             life.homes.append((month(merger.first), merger.new))
         self.did["merged"] += 1
@@ -170,9 +172,9 @@ class Lives(Counter):
                 suspensions.propose(self.session, key, by=clerk, because="Không gặp được")
             self.session.rollback()
             return
-        made = self.twice(lambda: suspensions.propose(self.session, key, by=clerk, because="Không gặp được"))
+        made = self.twice(clerk, lambda by: suspensions.propose(self.session, key, by=by, because="Không gặp được"))
         supervisor = self.by(place, Role.SUPERVISOR)
-        self.twice(lambda: suspensions.suspend(self.session, made.id, by=supervisor, because="Ba kỳ"))
+        self.twice(supervisor, lambda by: suspensions.suspend(self.session, made.id, by=by, because="Ba kỳ"))
         self.oracle.lives[person].suspended = True
         self.suspension, self.suspended_in = made.id, number
         self.suspended_from = self.oracle.after_last_list(person)
@@ -185,12 +187,13 @@ class Lives(Counter):
             return
         place, clerk = self._at_home(person)
         self.twice(
-            lambda: suspensions.ask_resume(
-                self.session, self.suspension, by=clerk, because="Đã về", with_arrears=with_arrears
-            )
+            clerk,
+            lambda by: suspensions.ask_resume(
+                self.session, self.suspension, by=by, because="Đã về", with_arrears=with_arrears
+            ),
         )
         supervisor = self.by(place, Role.SUPERVISOR)
-        resumed = self.twice(lambda: suspensions.resume(self.session, self.suspension, by=supervisor))
+        resumed = self.twice(supervisor, lambda by: suspensions.resume(self.session, self.suspension, by=by))
         self.oracle.lives[person].suspended = False
         self.returns_in = month(number + 1) if number < 12 else date.max
         self.did["resumed"] += 1
@@ -204,7 +207,7 @@ class Lives(Counter):
         if missed:
             proposal = self.session.get_one(ArrearsProposal, resumed.proposal_id)
             agree("due", proposal.due_month, missed[0][1].due)
-            self.twice(lambda: arrears.approve(self.session, proposal.id, by=supervisor))
+            self.twice(supervisor, lambda by: arrears.approve(self.session, proposal.id, by=by))
             for claim, owed in missed:
                 claim.owed.append(owed)
             self.did["missed"] += len(missed)

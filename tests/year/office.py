@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 
 from sqlalchemy import text
 
@@ -72,8 +73,8 @@ class Office(Lives):
         self.oracle.rise(months, due, clock.today())
         if any(id(one) not in owed for claim in self.oracle.claims for one in claim.owed):
             asked = proposing.RiseRequest(self.area("01").id, months[0], months[-1], due, "Nâng mức chuẩn", "335")
-            made = self.twice(lambda: proposing.propose_rise(self.session, asked, by=make.PROVINCE_CLERK))
-            self.twice(lambda: arrears.approve(self.session, made.id, by=make.PROVINCE_SUPERVISOR))
+            made = self.twice(make.PROVINCE_CLERK, lambda by: proposing.propose_rise(self.session, asked, by=by))
+            self.twice(make.PROVINCE_SUPERVISOR, lambda by: arrears.approve(self.session, made.id, by=by))
         agree(
             "arrears",
             sorted(tuple(row) for row in self.session.execute(rows)),
@@ -89,7 +90,7 @@ class Office(Lives):
             self.session.commit()
             self.oracle.sweep()
             for key in self.session.execute(_PROPOSED, {"but": self._in_question(number)}).scalars().all():
-                self.twice(lambda key=key: opening.approve(self.session, key, by=make.PROVINCE_SUPERVISOR))
+                self.twice(make.PROVINCE_SUPERVISOR, lambda by, key=key: opening.approve(self.session, key, by=by))
             rows = self.session.execute(
                 text("SELECT id, beneficiary_id FROM recoveries WHERE state <> 'withdrawn' ORDER BY id")
             ).all()
@@ -112,7 +113,8 @@ class Office(Lives):
                 if recovery.free > 1 and self.plan.share("cash", number, recovery.person) < 0.3:
                     self._brought_back(recovery, row.id, number)
                 elif recovery.free and number == 12 and self.plan.share("forgiven", recovery.person) < 0.3:
-                    returning.write_off(self.session, row.id, because="Hộ nghèo", by=make.PROVINCE_SUPERVISOR)
+                    forgive = partial(returning.write_off, self.session, row.id, because="Hộ nghèo")
+                    self.once(make.PROVINCE_SUPERVISOR, forgive)
                     recovery.back += recovery.free
             self.session.commit()
             if not self.mistakes and self.plan.share("wrongly", number) < 0.25:
@@ -127,7 +129,8 @@ class Office(Lives):
     def _brought_back(self, recovery: Recovery, key: int, number: int) -> None:
         """Half of what is free, in cash, to whoever paid the lines out."""
         amount = recovery.free // 2
-        returning.pay_cash(self.session, key, amount, reference=f"PT-{number}", by=make.PROVINCE_ACCOUNTANT)
+        pay = partial(returning.pay_cash, self.session, key, amount, reference=f"PT-{number}")
+        self.once(make.PROVINCE_ACCOUNTANT, pay)
         for line, part in recovery.cash(amount):
             self.oracle.returned[line.place, line.payer] += part
 
@@ -154,9 +157,8 @@ class Office(Lives):
             amount_vnd=amount,
             instalment_vnd=amount // 3,
         )
-        made = opening.propose(self.session, wanted, by=make.PROVINCE_CLERK)
-        self.session.commit()
-        self.twice(lambda: opening.approve(self.session, made.id, by=make.PROVINCE_SUPERVISOR))
+        made = self.once(make.PROVINCE_CLERK, partial(opening.propose, self.session, wanted))
+        self.twice(make.PROVINCE_SUPERVISOR, lambda by: opening.approve(self.session, made.id, by=by))
         self.oracle.recoveries.append(
             Recovery(line.claim.person, line.place, amount, amount // 3, parts=[(line, amount)])
         )
