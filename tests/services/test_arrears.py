@@ -254,12 +254,22 @@ def test_what_does_not_apply_is_held_out_with_the_reason(
 
 
 def rewrite_result(session: Session, entitlement: Entitlement, result: str) -> None:
-    """As the lock of a settlement would have written it: the list goes back to accepted for a moment."""
+    """As the lock of a settlement would have written it: the list, not closed, goes back to accepted for a moment."""
     facts = {"id": entitlement.id, "result": result}
-    batch_id = session.execute(text("SELECT batch_id FROM payout_lines WHERE entitlement_id = :id"), facts).scalar_one()
-    session.execute(text("UPDATE payout_batches SET state = 'accepted' WHERE id = :id"), {"id": batch_id})
+    batch = session.execute(
+        text(
+            "SELECT b.id, b.closed_at AS closed FROM payout_lines l JOIN payout_batches b ON b.id = l.batch_id"
+            " WHERE l.entitlement_id = :id"
+        ),
+        facts,
+    ).one()
+    session.execute(
+        text("UPDATE payout_batches SET state = 'accepted', closed_at = NULL WHERE id = :id"), {"id": batch.id}
+    )
     session.execute(text("UPDATE payout_lines SET result = :result WHERE entitlement_id = :id"), facts)
-    session.execute(text("UPDATE payout_batches SET state = 'settled' WHERE id = :id"), {"id": batch_id})
+    session.execute(
+        text("UPDATE payout_batches SET state = 'settled', closed_at = :closed WHERE id = :id"), dict(batch._mapping)
+    )
 
 
 def test_a_line_held_out_of_its_list_is_owed_nothing(session: Session) -> None:

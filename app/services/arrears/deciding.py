@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
+from app.extensions import acting_as
 from app.models import ArrearsProposal, ArrearsProposalLine, PayoutBatch, PayoutLine
-from app.rules.actors import Actor, Role
+from app.rules.actors import SYSTEM, Actor, Role
 from app.services import transitions
 from app.services.arrears.computing import NOT_OWED
 from app.services.arrears.proposing import write_totals
@@ -116,7 +117,7 @@ def withdraw(session: Session, proposal_id: int, *, by: Actor, because: str) -> 
 def revoke(session: Session, proposal_id: int, *, by: Actor, because: str) -> ArrearsProposal:
     """Take an approval back, while no list has taken any of it. Raises AlreadyTaken, and as `withdraw`."""
     _lock(session, proposal_id)
-    _refuse_taken(session, "x.proposal_id = :id", {"id": proposal_id}, AlreadyTaken)
+    _take_back(session, "x.proposal_id = :id", {"id": proposal_id}, AlreadyTaken)
     transitions.move(session, "arrears", proposal_id, "revoke", by=by, because=because)
     return _over(session, proposal_id, "withdrawn", by, because)
 
@@ -133,8 +134,7 @@ def exclude(session: Session, line_id: int, *, by: Actor, because: str) -> Arrea
         raise ReasonMissing(field="reason")
     if not line.live:
         raise AlreadyOut
-    _refuse_taken(session, "x.id = :id", {"id": line_id}, AlreadyTaken)
-    session.execute(text("DELETE FROM arrears WHERE proposal_line_id = :id"), {"id": line_id})
+    _take_back(session, "x.id = :id", {"id": line_id}, AlreadyTaken)
     line.live, line.excluded_code = False, "by_hand"
     line.excluded_reason, line.excluded_by, line.kept_by = because.strip(), by.username, None
     session.flush()
@@ -172,11 +172,7 @@ def forget_lists(session: Session, batch_ids: list[int]) -> None:
     _hold(session)
     facts = {"ids": batch_ids}
     of_lists = "x.of_line_id IN (SELECT id FROM payout_lines WHERE batch_id = ANY(:ids)) AND x.live"
-    _refuse_taken(session, of_lists, facts, ListOwesArrears)
-    session.execute(
-        text(f"DELETE FROM arrears r USING arrears_proposal_lines x WHERE x.id = r.proposal_line_id AND {of_lists}"),
-        facts,
-    )
+    _take_back(session, of_lists, facts, ListOwesArrears)
     session.execute(
         text(f"UPDATE arrears_proposal_lines x SET live = false, excluded_code = 'reopened' WHERE {of_lists}"), facts
     )
@@ -209,35 +205,33 @@ def _lock_line(session: Session, line_id: int) -> tuple[ArrearsProposalLine, Arr
     return line, proposal
 
 
-def _refuse_taken(session: Session, which: str, facts: Mapping[str, object], error: type[RuleBroken]) -> None:
-    """Hold the arrears of those lines; none may be in a list."""
-    rows = session.execute(
-        text(
-            "SELECT r.id, r.line_id FROM arrears r JOIN arrears_proposal_lines x ON x.id = r.proposal_line_id"
-            f" WHERE {which} ORDER BY r.id FOR UPDATE OF r"
-        ),
-        facts,
-    ).all()
-    taken = [row.line_id for row in rows if row.line_id is not None]
-    if taken:
-        code = session.scalars(
-            select(PayoutBatch.code)
-            .join(PayoutLine, PayoutLine.batch_id == PayoutBatch.id)
-            .where(PayoutLine.id == taken[0])
-        ).one()
-        raise error(code=code)
+def _take_back(session: Session, which: str, facts: Mapping[str, object], error: type[RuleBroken]) -> None:
+    """Arrears of those lines are owed no more; none may be in a list.
+
+    They go with who moves, also into a commune that is out of sight for those who decide here.
+    """
+    with acting_as(SYSTEM):
+        rows = session.execute(
+            text(
+                "SELECT r.id, r.line_id FROM arrears r JOIN arrears_proposal_lines x ON x.id = r.proposal_line_id"
+                f" WHERE {which} ORDER BY r.id FOR UPDATE OF r"
+            ),
+            facts,
+        ).all()
+        taken = [row.line_id for row in rows if row.line_id is not None]
+        if taken:
+            code = session.scalars(
+                select(PayoutBatch.code)
+                .join(PayoutLine, PayoutLine.batch_id == PayoutBatch.id)
+                .where(PayoutLine.id == taken[0])
+            ).one()
+            raise error(code=code)
+        session.execute(text("DELETE FROM arrears WHERE id = ANY(:ids)"), {"ids": [row.id for row in rows]})
 
 
 def _over(session: Session, proposal_id: int, code: str, by: Actor, reason: str) -> ArrearsProposal:
     """Nothing of the proposal counts any more; its lines stay readable."""
     facts = {"id": proposal_id, "code": code}
-    session.execute(
-        text(
-            "DELETE FROM arrears r USING arrears_proposal_lines x"
-            " WHERE x.id = r.proposal_line_id AND x.proposal_id = :id"
-        ),
-        facts,
-    )
     session.execute(
         text("UPDATE arrears_proposal_lines SET live = false, excluded_code = :code WHERE proposal_id = :id AND live"),
         facts,

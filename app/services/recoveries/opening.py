@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
+from app.extensions import acting_as
 from app.models import Recovery
 from app.rules import dates, money
-from app.rules.actors import Actor, Role
+from app.rules.actors import SYSTEM, Actor, Role
 from app.services import journal, transitions
 from app.services.recoveries import figures
 
@@ -197,6 +198,12 @@ def _check_instalment(instalment_vnd: int | None, amount_vnd: int) -> None:
         raise InstalmentOutOfRange(field="instalment_vnd")
 
 
+_NOT_PAID = text(
+    "SELECT 1 FROM recovery_lines x JOIN payout_lines l ON l.id = x.line_id"
+    " WHERE x.recovery_id = :id AND l.result <> 'paid'"
+)
+
+
 def approve(
     session: Session,
     recovery_id: int,
@@ -220,14 +227,9 @@ def approve(
     found.instalment_vnd = instalment_vnd or found.instalment_vnd
     found.decided_by, found.decided_at = by.username, clock.now()
     session.flush()
-    not_paid = session.execute(
-        text(
-            "SELECT 1 FROM recovery_lines x JOIN payout_lines l ON l.id = x.line_id"
-            " WHERE x.recovery_id = :id AND l.result <> 'paid'"
-        ),
-        {"id": recovery_id},
-    )
-    if not_paid.first():
+    with acting_as(SYSTEM):  # a recovery follows who moves, its lines stay where they were paid
+        not_paid = session.execute(_NOT_PAID, {"id": recovery_id}).first()
+    if not_paid:
         raise NoLongerPaid
     journal.recovery_opened(session, recovery_id, by=by)
     return found
