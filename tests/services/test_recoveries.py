@@ -545,7 +545,8 @@ def test_what_was_withheld_in_one_area_and_paid_in_another_is_counted_by_the_swe
     packet = months.sent(session, JANUARY)
     session.execute(text("UPDATE payout_lines SET result = 'paid' WHERE batch_id = :id"), {"id": packet.batch_id})
     assert withholding.count(session, by=make.ACCOUNTANT, settlement_ids=[]) == 0
-    assert finding.sweep(session) == 1
+    who.beneficiary.area = make.area(session, make.OTHER_COMMUNE)
+    session.flush()
+    assert (finding.sweep(session), finding.sweep(session)) == (2, 0), "counted, and at once with its person"
     assert at(session, recovery).recovered_vnd == SHARE
-    assert who.id
     session.rollback()

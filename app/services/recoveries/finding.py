@@ -70,9 +70,9 @@ SELECT r.id, b.area_path FROM recoveries r JOIN beneficiaries b ON b.id = r.bene
 
 
 def sweep(session: Session, *, by: Actor = SYSTEM) -> int:
-    """Propose, drop, follow and count; how many recoveries it touched."""
+    """Propose, drop, count and follow, which what is counted no longer holds back; how many recoveries it touched."""
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext('recoveries'))"))
-    return _drop(session, by) + _find(session, by) + _follow(session) + withholding.count(session, by=by)
+    return _drop(session, by) + _find(session, by) + withholding.count(session, by=by) + _follow(session)
 
 
 def _drop(session: Session, by: Actor) -> int:
