@@ -240,6 +240,7 @@ class RelocationsApi(Resource):
     """Chuyển vùng: who leaves the own area, and who wants to come."""
 
     resource_name = "relocations"
+    personal = "API relocations"
     include_route_methods = {"get_list", "get", "post", "accept", "refuse", "withdraw"}
     datamodel = SafeInterface(Relocation)
     list_columns = [

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from flask_babel import force_locale
+from flask_babel import gettext as _
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -87,7 +89,8 @@ def perform_next(kinds: dict[str, Perform]) -> bool:
     if row is None:
         return False
     if row.attempts > ATTEMPTS:
-        _finish(row.id, "failed", Done("Đã thử nhiều lần nhưng không xong. Hãy báo quản trị."))
+        with force_locale(str(row.params.get("locale", "vi"))):
+            _finish(row.id, "failed", Done(str(_("Đã thử nhiều lần nhưng không xong. Hãy báo quản trị."))))
         return True
     try:
         params = dict(row.params)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.api import asking
 from app.api.resource import Resource
 from app.extensions import db
+from app.models import Area
 from app.rules.actors import Role
 from app.screens import interface
 from tests import factories as make
@@ -330,6 +331,20 @@ def test_filters_of_one_caller_never_reach_another(app: Flask, program: Program,
 def test_an_area_shows_those_above_and_below_and_no_others(program: Program) -> None:
     client = program(Role.CLERK)
     assert {row["code"] for row in listed(client, AREAS)["result"]} == {"VN", "01", "00004"}
+
+
+NAMES_PEOPLE = {"full_name", "birth", "id_number", "phone", "account_no", "holder", "wallet_phone", "payee_name"}
+
+
+def test_every_resource_that_names_people_records_who_reads_it(app: Flask) -> None:
+    silent = []
+    for view in app.appbuilder.baseviews:
+        if not isinstance(view, Resource) or view.datamodel.obj is Area or view.personal:
+            continue
+        own = [name for name in (*view.list_columns, *view.show_columns) if not name.startswith("area.")]
+        if NAMES_PEOPLE & {name.rpartition(".")[2] for name in own}:
+            silent.append(view.resource_name)
+    assert silent == []
 
 
 def test_an_agencys_user_sees_its_own_agencys_and_nobody_elses(program: Program, month: dict[str, int]) -> None:

@@ -80,7 +80,7 @@ def test_work_cut_off_is_taken_over_and_given_up_after_three_times(clerk: Actor)
     def die(*_: Any) -> Done:
         raise SystemExit
 
-    key = started(clerk)
+    key = started(clerk, locale="en")
     for _attempt in range(work.ATTEMPTS):
         with pytest.raises(SystemExit):
             work.perform_next({"try": die})
@@ -88,7 +88,9 @@ def test_work_cut_off_is_taken_over_and_given_up_after_three_times(clerk: Actor)
         with acting_as(SYSTEM), transaction() as session:
             session.execute(text("UPDATE work_items SET lease_until = now() - interval '1 second'"))
     assert work.perform_next({"try": die})
-    assert item(key).phase == "failed"
+    assert (item(key).phase, item(key).message) == (
+        "failed", "Tried several times without getting done. Please tell an administrator.",
+    )  # fmt: skip
 
 
 def test_only_who_started_work_sees_it(clerk: Actor) -> None:
