@@ -10,15 +10,18 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.extensions import acting_as
 from app.models import RecoveryEntry, Settlement
+from app.rules.actors import Role
 from app.services import packets, periods
 from app.services.batches import approval
 from app.services.recoveries import opening
 from app.services.recoveries.opening import Proposal
-from app.services.settlements import reopening
+from app.services.settlements import collecting, locking, reopening
 from tests import factories as make
 from tests import months, office
 from tests.office import receipt
+from tests.proof import many
 from tests.services.test_collecting import at, lock, owing, standings, withhold_nothing, wrong_line
 
 SEPTEMBER, OCTOBER, NOVEMBER, DECEMBER = (date(2026, month, 1) for month in (9, 10, 11, 12))
@@ -97,3 +100,24 @@ def test_a_settlement_opens_again_when_what_was_collected_elsewhere_was_taken_ba
     assert recovery.state == "withdrawn"
     assert months.buckets(session, line.id) == {"with_agency": FULL}
     assert at(session, recovery).recovered_vnd == 0
+
+
+def test_one_receipt_of_two_communes_is_contradicted_though_neither_sees_the_other(session: Session) -> None:
+    """Two counters used one receipt number for two people: neither is believed before a person has looked."""
+    with clock.at(date(2026, 11, 10)):
+        given = many.accepted(session, 2, people=1)
+    for packet in given:
+        [line] = office.lines_of(session, packet)
+        months.reported(session, packet, {line.entitlement_id: "recover"}, collected=[receipt("PT-1", line, 100_000)])
+    for key in [office.settlement_of(session, packet).id for packet in given]:
+        path = str(session.scalar(text("SELECT area_path FROM settlements WHERE id = :id"), {"id": key}))
+        session.expunge_all()
+        accountant = make.actor(Role.ACCOUNTANT, path=path)
+        with acting_as(accountant):
+            [said] = collecting.of_settlements(session, [key])
+            assert (said.receipt, said.standing) == ("PT-1", "contradicted")
+            locking.lock(session, key, by=accountant)
+            session.commit()
+    assert session.query(RecoveryEntry).count() == 0
+    codes = session.scalars(text("SELECT facts ->> 'standing' FROM message_faults WHERE code = 'not_collected'"))
+    assert list(codes) == ["contradicted"] * 2

@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.agency.messages import Collected
+from app.extensions import acting_as
 from app.models import Settlement
-from app.rules.actors import Actor
+from app.rules.actors import SYSTEM, Actor
 from app.rules.states import N_
 from app.services import journal
 from app.services.recoveries import withholding
@@ -48,6 +49,14 @@ SELECT s.id, :inbox, s.agency_id, s.area_path, u.receipt, u.reference, l.id, u.a
 ON CONFLICT ON CONSTRAINT uq_settlement_collections_said DO NOTHING
 """)
 
+# Looked for in every area's settlements: a receipt is its agency's, not the commune's.
+_CONTRADICTED = text("""
+SELECT c.id FROM settlement_collections c WHERE c.settlement_id = ANY(:ids) AND EXISTS (
+    SELECT 1 FROM settlement_collections o JOIN settlements t ON t.id = o.settlement_id AND t.state <> 'void'
+     WHERE o.agency_id = c.agency_id AND o.receipt = c.receipt
+       AND (o.reference, o.amount_vnd) <> (c.reference, c.amount_vnd))
+""")
+
 # Of a line's recoveries the one that has the receipt already, else the oldest open one. What is countable for one recovery,
 # on whichever of its lines, is counted receipt by receipt while there is room, in an order that no message decides. `again`
 # is the same word of another of these settlements: it stands as the first does and is never counted beside it.
@@ -55,10 +64,7 @@ _STAND = """
 WITH said AS MATERIALIZED (
     SELECT c.*, l.full_name, l.beneficiary_code AS code,
            row_number() OVER (PARTITION BY c.agency_id, c.receipt, c.reference, c.amount_vnd ORDER BY c.id) > 1 AS again,
-           EXISTS (
-               SELECT 1 FROM settlement_collections o JOIN settlements t ON t.id = o.settlement_id AND t.state <> 'void'
-                WHERE o.agency_id = c.agency_id AND o.receipt = c.receipt
-                  AND (o.reference, o.amount_vnd) <> (c.reference, c.amount_vnd)) AS contradicted,
+           c.id = ANY(:contradicted) AS contradicted,
            s.state <> 'locked' AND r.id IS NOT NULL AS opens, l.total_vnd AS whole_vnd
       FROM settlement_collections c JOIN settlements s ON s.id = c.settlement_id
       LEFT JOIN payout_lines l ON l.id = c.line_id
@@ -178,7 +184,7 @@ def unheard(session: Session, packet_id: int, said: Sequence[Collected]) -> int:
 
 def of_settlements(session: Session, settlement_ids: Collection[int]) -> list[Receipt]:
     """What the agency says in these settlements that it took back, by receipt."""
-    rows = session.execute(_READ, {"ids": list(settlement_ids)})
+    rows = session.execute(_READ, _about(session, settlement_ids))
     return [Receipt(**{name: getattr(row, name) for name in Receipt.__slots__}) for row in rows]
 
 
@@ -187,10 +193,16 @@ def count(session: Session, settlement_ids: Collection[int], *, by: Actor) -> No
 
     What cannot be counted is noted for a person. Recoveries the lock opens must be open by now.
     """
-    facts = {"ids": list(settlement_ids), "by": by.username, "now": clock.now()}
+    facts = _about(session, settlement_ids) | {"by": by.username, "now": clock.now()}
     session.execute(_HOLD, facts)
     entries = session.execute(_COUNT, facts).all()
     if entries:
         journal.recovery_entries(session, [row.id for row in entries], by=by)
         withholding.close_complete(session, *{row.recovery_id for row in entries}, by=by)
     session.execute(_NOTE, facts)
+
+
+def _about(session: Session, settlement_ids: Collection[int]) -> dict[str, object]:
+    ids = list(settlement_ids)
+    with acting_as(SYSTEM):
+        return {"ids": ids, "contradicted": list(session.execute(_CONTRADICTED, {"ids": ids}).scalars())}
