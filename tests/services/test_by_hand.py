@@ -18,7 +18,7 @@ from app.models import InboxMessage, Packet
 from app.rules.actors import Role
 from app.services import by_hand, inbox, packets, sending
 from app.services.sending import Connect, Connection
-from app.services.settlements import arithmetic, locking
+from app.services.settlements import arithmetic, entering, locking
 from tests import factories as make
 from tests import office
 from tests.agency import bank
@@ -206,6 +206,21 @@ def test_a_banks_files_accept_settle_and_tie_out(session: Session, connect: Conn
     session.commit()
     results = {line.reference: line.result for line in office.lines_of(session, packet)}
     assert results == {lines[0].reference: "unpaid", lines[1].reference: "paid", lines[2].reference: "paid"}
+
+
+def test_undoing_results_by_hand_keeps_what_the_banks_file_said_since(session: Session, connect: Connect) -> None:
+    """Order changes nothing: the file before the change and the undoing, or between them (promise P6)."""
+    packet = sent(session, connect)
+    bring(session, packet, "pain.002", bank.pain_002(packet.code))
+    settlement = office.settlement_of(session, packet)
+    made = entering.change(session, settlement.id, entering.Change("pending", "paid"), by=make.CLERK)
+    session.commit()
+    [line, *_others] = office.lines_of(session, packet)
+    bring(session, packet, "camt.054", bank.camt_054([bank.entry(bank.booking(line.reference), line.total_vnd)]))
+    entering.undo(session, made.id, by=make.CLERK)
+    session.commit()
+    found = arithmetic.figures(session, settlement.id)
+    assert (found.paid.people, found.pending.people) == (1, 2)
 
 
 def test_a_banks_rejection_returns_the_list(session: Session, connect: Connect) -> None:

@@ -108,11 +108,16 @@ _WRITE = text(
     "    reason_code = CASE WHEN r.finding IN ('missing', 'by_hand') THEN excluded.reason_code ELSE r.reason_code END,"
     "    finding = CASE r.finding WHEN 'missing' THEN 'by_hand' ELSE r.finding END"
 )
+# What messages have said of a line since stands (promise P6), also against what was entered before them.
+_SPOKEN = "r.finding <> 'by_hand' AND coalesce(b.before ->> 'finding', 'missing') IN ('missing', 'by_hand')"
+_BEFORE = f"(CASE WHEN {_SPOKEN} THEN CAST('{{}}' AS jsonb) ELSE b.before END)"
 _UNDO = text(
-    "UPDATE settlement_records r SET finding = coalesce(b.before ->> 'finding', 'missing'),"
-    " decided_outcome = b.before ->> 'outcome', decided_reason = b.before ->> 'reason', decided_by = b.before ->> 'by',"
-    " decided_at = (b.before ->> 'at')::timestamptz, reason_code = b.before ->> 'code',"
-    " change_id = (b.before ->> 'change')::bigint"
+    "UPDATE settlement_records r SET"
+    " finding = CASE r.finding WHEN 'by_hand' THEN coalesce(b.before ->> 'finding', 'missing') ELSE r.finding END,"
+    " reason_code = CASE r.finding WHEN 'by_hand' THEN b.before ->> 'code' ELSE r.reason_code END,"
+    f" decided_outcome = {_BEFORE} ->> 'outcome', decided_reason = {_BEFORE} ->> 'reason',"
+    f" decided_by = {_BEFORE} ->> 'by', decided_at = CAST({_BEFORE} ->> 'at' AS timestamptz),"
+    f" change_id = CAST({_BEFORE} ->> 'change' AS bigint)"
     "  FROM result_change_lines b WHERE b.change_id = :change AND r.settlement_id = :settlement"
     "   AND r.reference = b.reference AND r.change_id = :change"
 )
