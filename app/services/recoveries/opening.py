@@ -198,10 +198,9 @@ def _check_instalment(instalment_vnd: int | None, amount_vnd: int) -> None:
         raise InstalmentOutOfRange(field="instalment_vnd")
 
 
-_NOT_PAID = text(
-    "SELECT 1 FROM recovery_lines x JOIN payout_lines l ON l.id = x.line_id"
-    " WHERE x.recovery_id = :id AND l.result <> 'paid'"
-)
+_LINES_OF = "FROM recovery_lines x JOIN payout_lines l ON l.id = x.line_id WHERE x.recovery_id = :id"
+_HOLD_LISTS = text(f"SELECT id FROM payout_batches WHERE id IN (SELECT l.batch_id {_LINES_OF}) ORDER BY id FOR SHARE")
+_NOT_PAID = text(f"SELECT 1 {_LINES_OF} AND l.result <> 'paid'")
 
 
 def approve(
@@ -228,6 +227,7 @@ def approve(
     found.decided_by, found.decided_at = by.username, clock.now()
     session.flush()
     with acting_as(SYSTEM):  # a recovery follows who moves, its lines stay where they were paid
+        session.execute(_HOLD_LISTS, {"id": recovery_id})  # whoever reopens their settlement waits, or was first
         not_paid = session.execute(_NOT_PAID, {"id": recovery_id}).first()
     if not_paid:
         raise NoLongerPaid

@@ -1,0 +1,111 @@
+"""Races of what people decide about money: the check of one holds until it is written, and nobody waits in a circle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.extensions import db, transaction
+from app.services import periods
+from app.services.recoveries import opening
+from app.services.recoveries.opening import Proposal
+from app.services.settlements import locking, reopening
+from tests import factories as make
+from tests import office
+from tests.proof import dying, many, right
+from tests.proof.dying import Ran
+
+pytestmark = pytest.mark.xdist_group("proof_races")
+
+
+def busy(condition: str) -> bool:
+    """Some other child's connection is like that."""
+    db.session.execute(text("SELECT pg_stat_clear_snapshot()"))
+    found = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = :name AND pid <> pg_backend_pid()"
+        f" AND datname = current_database() AND {condition}"
+    )
+    return bool(db.session.execute(found, {"name": dying.NAME}).scalar_one())
+
+
+def until(condition: str, seconds: float) -> None:
+    ends = time.monotonic() + seconds
+    while not busy(condition) and time.monotonic() < ends:
+        time.sleep(0.05)
+
+
+def meet(
+    first: Callable[[Session], Any], second: Callable[[Session], Any], then: Callable[[Session], Any]
+) -> list[Ran]:
+    """`second` begins when `first` is done but not committed; `then` is done with the first, when the second waits."""
+
+    def holding() -> object:
+        with transaction() as session:
+            first(session)
+            until("wait_event_type = 'Lock'", 3)
+            then(session)
+        return "done"
+
+    def meeting() -> object:
+        until("state = 'idle in transaction'", 20)
+        db.session.rollback()
+        with transaction() as session:
+            second(session)
+        return "done"
+
+    children = [dying.start(holding), dying.start(meeting)]
+    return [child.ended() for child in children]
+
+
+def nothing(_session: Session) -> None:
+    """No more."""
+
+
+def test_approving_a_recovery_meets_the_reopening_of_what_was_paid(books: Session) -> None:
+    """The line is no longer paid when the reopening is written: either the approval is refused, or the reopening."""
+    [packet] = many.accepted(books, 1)
+    settlement_id = office.settlement_of(books, packet).id
+    office.hear(books, *office.parts(packet.code, office.results(office.lines_of(books, packet), "paid")))
+    locking.lock(books, settlement_id, by=many.ACCOUNTANT)
+    who = office.lines_of(books, packet)[0].beneficiary_id
+    made = opening.propose(books, Proposal(who, make.NOVEMBER, make.NOVEMBER, "Khai sai"), by=many.CLERK).id
+    books.commit()
+    opened, approved = meet(
+        lambda session: reopening.reopen(session, settlement_id, by=many.SUPERVISOR, because="Sai"),
+        lambda session: opening.approve(session, made, by=many.SUPERVISOR),
+        nothing,
+    )
+    assert opened.returned == "done"
+    assert approved.raised.startswith("NoLongerPaid"), approved
+    right.assert_right(books)
+
+
+def test_closing_everywhere_meets_the_closing_of_one_commune(books: Session) -> None:
+    """The province is half through when a commune of its closes its own month: one waits for the other."""
+    given = many.accepted(books, 2)
+    keys = []
+    for packet in given:
+        office.hear(books, *office.parts(packet.code, office.results(office.lines_of(books, packet), "paid")))
+        locking.lock(books, office.settlement_of(books, packet).id, by=many.ACCOUNTANT)
+        batch = office.batch_of(books, packet)
+        keys.append(
+            books.execute(
+                text("SELECT id FROM area_periods WHERE area_id = :area AND period_id = :period"),
+                {"area": batch.area_id, "period": batch.period_id},
+            ).scalar_one()
+        )
+    books.commit()
+    one, other = keys
+    everywhere, alone = meet(
+        lambda session: periods.close(session, one, by=many.ACCOUNTANT),
+        lambda session: periods.close(session, other, by=many.ACCOUNTANT),
+        lambda session: periods.close(session, other, by=many.ACCOUNTANT),
+    )
+    assert (everywhere.raised, everywhere.returned) == ("", "done")
+    assert alone.raised.startswith("WrongState"), "it is closed already, in words"
+    right.assert_right(books)
