@@ -77,8 +77,7 @@ def close(session: Session, area_period_id: int, *, by: Actor) -> AreaPeriod:
     A period whose lists are all cancelled closes too: nothing is paid in it. Months settled at once are closed together.
     Raises ListsUnfinished.
     """
-    here = _lock(session, area_period_id)
-    rows = _unmade(session, here)
+    here, rows = _unmade(session, area_period_id)
     lists = _lists(session, [row.id for row in rows])
     unfinished = [one.code for one in lists if one.state not in ("settled", "cancelled")]
     if unfinished:
@@ -123,8 +122,7 @@ def reopen(session: Session, area_period_id: int, *, by: Actor, because: str) ->
 
     A later draft stays, and cannot be approved until this period is closed again. Raises NextPeriodStarted.
     """
-    here = _lock(session, area_period_id)
-    rows = together(session, here.id)
+    here, rows = _lock(session, area_period_id)
     _reopen(session, here, rows, [row.id for row in rows if row.state == "closed" or row.id == here.id], by, because)
     closed = [one.id for one in _lists(session, [row.id for row in rows]) if one.closed_at is not None]
     _open_lists(session, closed, by, because)
@@ -136,8 +134,7 @@ def close_list(session: Session, batch_id: int, *, by: Actor) -> AreaPeriod:
 
     Raises NotFound, ListClosed, and what `transitions.move` raises. Returns the period as it is then.
     """
-    here = _period_of(session, batch_id)
-    rows = _unmade(session, here)
+    here, rows = _unmade(session, _period_of(session, batch_id))
     lists = _lists(session, [row.id for row in rows])
     chosen = next(one for one in lists if one.id == batch_id)
     if chosen.closed_at is not None:
@@ -154,8 +151,7 @@ def open_list(session: Session, batch_id: int, *, by: Actor, because: str) -> Ar
 
     Raises NotFound, ListOpen, NextPeriodStarted, and what `transitions.move` raises.
     """
-    here = _period_of(session, batch_id)
-    rows = together(session, here.id)
+    here, rows = _lock(session, _period_of(session, batch_id))
     chosen = next(one for one in _lists(session, [row.id for row in rows]) if one.id == batch_id)
     if chosen.closed_at is None:
         raise ListOpen(code=chosen.code)
@@ -180,27 +176,33 @@ def _reopen(session: Session, here: AreaPeriod, rows: list[Any], ids: list[int],
     transitions.move_all(session, "period", ids, "reopen", by=by, because=because)
 
 
-def _lock(session: Session, area_period_id: int) -> AreaPeriod:
-    found = session.scalars(select(AreaPeriod).where(AreaPeriod.id == area_period_id).with_for_update()).one_or_none()
-    if found is None:
+def _lock(session: Session, area_period_id: int) -> tuple[AreaPeriod, list[Any]]:
+    """The period and the months of `together`, held in one order whichever of them was asked for. Raises NotFound."""
+    ids = [row.id for row in together(session, area_period_id)]
+    held = select(AreaPeriod).where(AreaPeriod.id.in_(ids)).order_by(AreaPeriod.id).with_for_update()
+    found = {one.id: one for one in session.scalars(held.execution_options(populate_existing=True))}
+    if area_period_id not in found:
         raise NotFound
-    return found
+    return found[area_period_id], together(session, area_period_id)
 
 
-def _unmade(session: Session, here: AreaPeriod) -> list[Any]:
-    """The months of `together`, once no list of theirs is being made by somebody else (`batches.making` holds the lock)."""
-    rows = together(session, here.id)
+def _unmade(session: Session, area_period_id: int) -> tuple[AreaPeriod, list[Any]]:
+    """As `_lock`, once no list of these months is being made by somebody else (`batches.making` holds the lock).
+
+    That lock is the whole country's and taken first: whoever closes many areas holds it while going from one to the next.
+    """
     session.execute(
         text(
             "SELECT pg_advisory_xact_lock(hashtext('make_lists'), period_id) FROM ("
-            " SELECT period_id FROM area_periods WHERE id = ANY(:ids) ORDER BY period_id) x"
+            " SELECT a.period_id FROM area_periods a JOIN periods p ON p.id = a.period_id WHERE a.id = ANY(:ids)"
+            " ORDER BY p.month) x"
         ),
-        {"ids": [row.id for row in rows]},
+        {"ids": [row.id for row in together(session, area_period_id)]},
     )
-    return rows
+    return _lock(session, area_period_id)
 
 
-def _period_of(session: Session, batch_id: int) -> AreaPeriod:
+def _period_of(session: Session, batch_id: int) -> int:
     found = session.scalars(
         select(AreaPeriod.id)
         .join(
@@ -210,7 +212,7 @@ def _period_of(session: Session, batch_id: int) -> AreaPeriod:
     ).one_or_none()
     if found is None:
         raise NotFound
-    return _lock(session, found)
+    return found
 
 
 def _lists(session: Session, area_period_ids: list[int]) -> list[Any]:
