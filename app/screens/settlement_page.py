@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -19,6 +19,7 @@ from app.models import AreaPeriod, DeadlineExtension, Settlement, StateChange
 from app.rules import deadlines, names
 from app.rules.problems import UnreadableError
 from app.rules.states import SETTLEMENT
+from app.screens import persons
 from app.screens.fields import said
 from app.services.settlements import arithmetic, collecting, faults, heard, holding, lines, together
 from app.services.settlements.arithmetic import Figures, Tally
@@ -75,6 +76,7 @@ class SettlementPage:
     messages: Sequence[heard.Heard]
     extensions: Sequence[DeadlineExtension]
     history: Sequence[StateChange]
+    who: Mapping[str, str]
     held: int
     faults: Sequence[faults.Fault]
     months: Sequence[tuple[Settlement, Figures]]
@@ -181,6 +183,7 @@ def of(session: Session, item: Settlement) -> SettlementPage:
     asked = _asked(counts)
     number_matching = lines.count(session, item, asked.tab, asked.typed) if asked.typed else counts[asked.tab]
     months, waits_for = _months(session, item)
+    history = _history(session, item)
     return SettlementPage(
         item=item,
         figures=figures,
@@ -192,7 +195,8 @@ def of(session: Session, item: Settlement) -> SettlementPage:
         else lines.page(session, item, asked.tab, typed=asked.typed, first=asked.number * PAGE_SIZE, size=PAGE_SIZE),
         messages=heard.about(session, item),
         extensions=sorted(item.extensions, key=lambda one: one.id),
-        history=_history(session, item),
+        history=history,
+        who=persons.named(session, [item.locked_by, *(change.actor for change in history)]),
         held=holding.count(session, item.id),
         faults=faults.of_settlement(session, item.id),
         months=months,

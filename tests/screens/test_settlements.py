@@ -286,6 +286,18 @@ def test_an_accountant_locks_what_the_dialog_said(session: Session, signed_in: S
     assert list(results) == ["paid", "unpaid", "to_recover"]
 
 
+def test_the_page_names_who_locked(session: Session, signed_in: SignedIn) -> None:
+    settlement_id = reported(session, "paid")
+    client = signed_in(Role.ACCOUNTANT)
+    after = post(client, settlement_id, "lock", seen=hidden(show(client, settlement_id), "lock", "seen"))
+    username = session.execute(text("SELECT locked_by FROM settlements")).scalar_one()
+    whole = session.execute(
+        text("SELECT last_name || ' ' || first_name FROM ab_user WHERE username = :name"), {"name": username}
+    ).scalar_one()
+    assert after.count(whole) >= 3, "in the header, beside the lock and in the history"
+    assert f">{username}" not in after
+
+
 def test_locking_twice_says_that_it_is_locked_and_writes_once(session: Session, signed_in: SignedIn) -> None:
     settlement_id = reported(session, "paid")
     client = signed_in(Role.ACCOUNTANT)
