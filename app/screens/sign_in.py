@@ -109,8 +109,11 @@ class SignIn(AuthDBView):
 
     @expose("/logout/", methods=["POST"])
     def logout(self) -> ResponseReturnValue:
-        """End the session of this browser; a link from elsewhere cannot, since it is no GET."""
+        """End one's sessions in every browser; a link from elsewhere cannot, since it is no GET."""
         language = session.get("locale")
+        if g.user.is_authenticated:
+            with acting_as(SYSTEM), transaction() as opened:
+                issuing.end_own_sessions(opened, g.user.id)
         logout_user()
         session.clear()
         if language:

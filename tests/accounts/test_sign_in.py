@@ -246,6 +246,22 @@ def test_signing_out_is_a_button_and_no_link(database: Flask) -> None:
     assert not is_signed_in(client)
 
 
+def test_signing_out_ends_a_copied_cookie_and_a_token_too(database: Flask) -> None:
+    client, stolen = people.sign_in(database, "xa.canbo"), database.test_client()
+    name = database.config["SESSION_COOKIE_NAME"]
+    cookie = client.get_cookie(name)
+    assert cookie is not None
+    stolen.set_cookie(name, cookie.value)
+    login = {"username": "xa.canbo", "password": people.SECRET, "provider": "db"}
+    token = database.test_client().post("/api/v1/security/login", json=login).json["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert is_signed_in(stolen)
+    assert database.test_client().get("/api/v1/areas/", headers=bearer).status_code == 200
+    client.post("/logout/")
+    assert not is_signed_in(stolen)
+    assert database.test_client().get("/api/v1/areas/", headers=bearer).status_code == 401
+
+
 def test_a_second_visit_to_the_sign_in_page_leads_on(database: Flask) -> None:
     client = people.sign_in(database, "xa.canbo")
     assert client.get("/login/?next=/account/").location == "/account/"

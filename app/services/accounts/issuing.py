@@ -162,6 +162,12 @@ def reset_password(session: Session, user_id: int, password: str, *, by: Actor, 
     _record(session, user, "password_reset", before={}, after={}, by=by)
 
 
+def end_own_sessions(session: Session, user_id: int) -> None:
+    """End every session and token of a user, wherever they are: a cookie somebody copied dies with the sign-out."""
+    session.scalars(select(AppUser).where(AppUser.id == user_id).with_for_update()).one().session_version += 1
+    session.flush()
+
+
 def change_own_password(session: Session, user_id: int, old: str, new: str, *, by: Actor, demo: bool = False) -> int:
     """Change one's own password and return the new session version, which ends every other session.
 
