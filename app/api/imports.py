@@ -16,7 +16,7 @@ from app.api.reading import ANY_REASON, Member
 from app.api.resource import Resource
 from app.api.work import work_members
 from app.errors import BadInput
-from app.extensions import current_actor, db, transaction
+from app.extensions import current_actor, db
 from app.imports import files, layouts, staging, starting
 from app.imports.columns import letter_of
 from app.imports.kinds import KINDS
@@ -311,6 +311,12 @@ class FileImportsApi(Resource):
                       type: integer
                       description: Last row of the heading, 0 where there is none
           responses:
+            202:
+              description: Too large to wait for; GET /api/v1/work/<work> says how far it is
+              content:
+                application/json:
+                  schema:
+                    $ref: '#/components/schemas/Work'
             200:
               description: The file, read again
         """
@@ -319,11 +325,9 @@ class FileImportsApi(Resource):
         values = reading.members(reading.body(), CHOOSE)
         if not set(values["places"]) <= known:
             raise PlacesUnreadable(field="places")
-        with transaction() as session:
-            staging.choose_columns(
-                session, key, values["places"], values["heading_row"], kinds=KINDS, by=current_actor()
-            )
-        staging.read(key, KINDS, home=_home())
+        reads = starting.choose(key, values["places"], values["heading_row"], by=current_actor(), home=_home())
+        if reads is not None:
+            return self.response(202, id=key, **work_members(reads))
         return self.response(200, **self.described(self.found(str(key))))
 
     @expose("/<pk>/apply", methods=["POST"])

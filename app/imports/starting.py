@@ -103,6 +103,23 @@ def send(
     return import_id, reads
 
 
+def choose(import_id: int, places: dict[str, int], row: int, *, by: Actor, home: Path) -> WorkItem | None:
+    """Which column is what; the work that reads the file again, or None when it was small and has been read.
+
+    Raises what `staging.choose_columns` raises, and AlreadyStarted.
+    """
+    with transaction() as session:
+        item = find(session, import_id, by=by, hold=True)
+        staging.choose_columns(session, import_id, places, row, kinds=KINDS, by=by)
+        reads = None
+        if (home / item.file_path).stat().st_size > AT_ONCE_BYTES:
+            item.phase = "reading"
+            reads = _later(session, "import_read", item, {}, by)
+    if reads is None:
+        staging.read(import_id, KINDS, home=home)
+    return reads
+
+
 def apply(import_id: int, *, by: Actor, stamp: str, home: Path) -> tuple[str, WorkItem | None]:
     """Everything the preview says, or nothing: (what was done, None), or ("", the work that does it).
 

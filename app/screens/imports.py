@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from app.errors import BadInput, ChitraError
 from app.extensions import current_actor, db, transaction
 from app.imports import files, staging, starting
-from app.imports.kinds import KINDS
 from app.imports.staging import Upload
 from app.imports.starting import of_results
 from app.models import FileImport, Settlement
@@ -149,11 +148,8 @@ class ImportView(BaseView):
         }
         places = {name: int(value) for name, value in written.items() if value.isdigit() and len(value) < 4}
         row = request.form.get("heading_row", "0")
-        with transaction() as session:
-            number = int(row) if row.isdigit() and len(row) < 8 else 0
-            starting.find(session, key, by=current_actor())
-            staging.choose_columns(session, key, places, number, kinds=KINDS, by=current_actor())
-        staging.read(key, KINDS, home=_home())
+        number = int(row) if row.isdigit() and len(row) < 8 else 0
+        starting.choose(key, places, number, by=current_actor(), home=_home())
         return redirect(url_for("ImportView.show", key=key), 303)
 
     @expose("/<int:key>/apply", methods=["POST"])

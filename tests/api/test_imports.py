@@ -160,6 +160,24 @@ def test_a_large_file_is_read_and_applied_as_work(
     assert rows("SELECT count(*) FROM work_items") == [(2,)]
 
 
+def test_a_large_file_is_read_again_as_work(
+    program: Program, waiting: tuple[int, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading may take a minute: no request waits for it, however often columns are chosen."""
+    (key, people), clerk = waiting, program(Role.CLERK)
+    content = books.xlsx([["Biểu 7"], ["Mục 1", "Mục 2"], [people[0], "đã trả"]])
+    address = f"{IMPORTS}{send(clerk, content, kind='sheet', settlement_id=str(key)).json['id']}"
+    monkeypatch.setattr(starting, "AT_ONCE_BYTES", 10)
+    chosen = {"places": {"code": 0, "result": 1}, "heading_row": 2}
+    begun = clerk.post(f"{address}/columns", json=chosen)
+    assert (begun.status_code, begun.json["phase"]) == (202, "queued"), begun.text
+    problem_of(clerk.post(f"{address}/columns", json=chosen), 409)
+    assert clerk.get(address).json["result"]["phase"] == "reading"
+    with acting_as(SYSTEM):
+        assert work.perform_next(KINDS)
+    assert clerk.get(address).json["result"]["phase"] == "ready"
+
+
 # --- What is refused -----------------------------------------------------------------------------------------------
 
 
