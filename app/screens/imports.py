@@ -85,7 +85,7 @@ class ImportView(BaseView):
     def _settlement(self, session: Session, kind: str) -> Settlement | None:
         """The settlement that results are for, still open and by hand; None for the other kinds."""
         written = request.values.get("settlement", "")
-        key = int(written) if written.isascii() and written.isdigit() and len(written) < 18 else None
+        key = int(written) if _digits(written, 17) else None
         return starting.settlement_of(session, kind, key, by=current_actor())
 
     def _sent(self, kind: str, settlement: Settlement | None) -> int:
@@ -146,9 +146,9 @@ class ImportView(BaseView):
         written = {
             name.removeprefix("column-"): value for name, value in request.form.items() if name.startswith("column-")
         }
-        places = {name: int(value) for name, value in written.items() if value.isdigit() and len(value) < 4}
+        places = {name: int(value) for name, value in written.items() if _digits(value, 3)}
         row = request.form.get("heading_row", "0")
-        number = int(row) if row.isdigit() and len(row) < 8 else 0
+        number = int(row) if _digits(row, 7) else 0
         starting.choose(key, places, number, by=current_actor(), home=_home())
         return redirect(url_for("ImportView.show", key=key), 303)
 
@@ -191,6 +191,11 @@ class ImportView(BaseView):
         name = f"{Path(item.file_name).stem[:60]}-loi.xlsx"
         _taken_away("import findings", item.area_path, key, item.row_count or 1)
         return send_file(BytesIO(content), exporting.TYPES["xlsx"], as_attachment=True, download_name=name)
+
+
+def _digits(written: str, most: int) -> bool:
+    """Plain digits: "²" is a digit too, and no number."""
+    return written.isascii() and written.isdigit() and len(written) <= most
 
 
 def _shown(item: FileImport) -> dict[str, Any]:

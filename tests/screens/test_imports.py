@@ -193,6 +193,15 @@ def test_people_and_payment_details_come_in_by_the_menu(desk: Desk) -> None:
     assert desk.value("SELECT count(*) FROM payment_methods WHERE account_no = '0123456789' AND is_current") == 1
 
 
+@pytest.mark.parametrize("digit", ["\u00b2", "\u0663", "-1", "x"])
+def test_a_column_that_is_no_number_is_said_on_a_page(desk: Desk, digit: str) -> None:
+    (key, people), clerk = waiting(desk), desk.signed_in(Role.CLERK)
+    content = books.xlsx([["Biểu 7"], ["Mục 1", "Mục 2"], [people[0], "x"]])
+    sent = send(clerk, "sheet", content, settlement=key, from_standing="pending")
+    form = {"column-code": digit, "column-result": "1", "heading_row": digit}
+    assert clerk.post(f"{sent.location}/columns", data=form).status_code == 422
+
+
 def test_a_large_file_is_read_and_applied_as_work(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     (key, people), clerk = waiting(desk), desk.signed_in(Role.CLERK)
     monkeypatch.setattr(starting, "AT_ONCE_BYTES", 10)
