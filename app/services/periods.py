@@ -122,7 +122,7 @@ def reopen(session: Session, area_period_id: int, *, by: Actor, because: str) ->
 
     A later draft stays, and cannot be approved until this period is closed again. Raises NextPeriodStarted.
     """
-    here, rows = _lock(session, area_period_id)
+    here, rows = _unmade(session, area_period_id, later=True)
     _reopen(session, here, rows, [row.id for row in rows if row.state == "closed" or row.id == here.id], by, because)
     closed = [one.id for one in _lists(session, [row.id for row in rows]) if one.closed_at is not None]
     _open_lists(session, closed, by, because)
@@ -151,7 +151,7 @@ def open_list(session: Session, batch_id: int, *, by: Actor, because: str) -> Ar
 
     Raises NotFound, ListOpen, NextPeriodStarted, and what `transitions.move` raises.
     """
-    here, rows = _lock(session, _period_of(session, batch_id))
+    here, rows = _unmade(session, _period_of(session, batch_id), later=True)
     chosen = next(one for one in _lists(session, [row.id for row in rows]) if one.id == batch_id)
     if chosen.closed_at is None:
         raise ListOpen(code=chosen.code)
@@ -186,18 +186,17 @@ def _lock(session: Session, area_period_id: int) -> tuple[AreaPeriod, list[Any]]
     return found[area_period_id], together(session, area_period_id)
 
 
-def _unmade(session: Session, area_period_id: int) -> tuple[AreaPeriod, list[Any]]:
-    """As `_lock`, once no list of these months is being made by somebody else (`batches.making` holds the lock).
+def _unmade(session: Session, area_period_id: int, *, later: bool = False) -> tuple[AreaPeriod, list[Any]]:
+    """As `_lock`, once nobody is making lists of these months, or of later ones (`batches.making` holds the lock).
 
     That lock is the whole country's and taken first: whoever closes many areas holds it while going from one to the next.
     """
     session.execute(
         text(
-            "SELECT pg_advisory_xact_lock(hashtext('make_lists'), period_id) FROM ("
-            " SELECT a.period_id FROM area_periods a JOIN periods p ON p.id = a.period_id WHERE a.id = ANY(:ids)"
-            " ORDER BY p.month) x"
+            "SELECT pg_advisory_xact_lock(hashtext('make_lists'), id) FROM (SELECT p.id FROM periods p"
+            " WHERE p.month = ANY(:months) OR :later AND p.month > ALL(:months) ORDER BY p.month) x"
         ),
-        {"ids": [row.id for row in together(session, area_period_id)]},
+        {"months": [row.month for row in together(session, area_period_id)], "later": later},
     )
     return _lock(session, area_period_id)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.extensions import db, transaction
 from app.services import periods
+from app.services.batches import making
 from app.services.recoveries import opening
 from app.services.recoveries.opening import Proposal
 from app.services.settlements import locking, reopening
@@ -108,4 +110,38 @@ def test_closing_everywhere_meets_the_closing_of_one_commune(books: Session) -> 
     )
     assert (everywhere.raised, everywhere.returned) == ("", "done")
     assert alone.raised.startswith("WrongState"), "it is closed already, in words"
+    right.assert_right(books)
+
+
+def test_making_next_months_lists_meets_the_reopening_of_a_month(books: Session) -> None:
+    """Nobody's unpaid money is carried by a list while the settlement that left it unpaid is being opened again."""
+    [packet] = many.accepted(books, 1, people=1)
+    [line] = office.lines_of(books, packet)
+    settlement_id = office.settlement_of(books, packet).id
+    office.hear(books, *office.parts(packet.code, office.results([line], "unpaid")))
+    locking.lock(books, settlement_id, by=many.ACCOUNTANT)
+    batch = office.batch_of(books, packet)
+    area_id = batch.area_id
+    key = books.execute(
+        text("SELECT id FROM area_periods WHERE area_id = :area AND period_id = :period"),
+        {"area": area_id, "period": batch.period_id},
+    ).scalar_one()
+    periods.close(books, key, by=many.ACCOUNTANT)
+    periods.ensure(books, date(2026, 12, 1))
+    books.commit()
+
+    def opened_again(session: Session) -> None:
+        periods.reopen(session, key, by=many.SUPERVISOR, because="Sai")
+        reopening.reopen(session, settlement_id, by=many.SUPERVISOR, because="Sai")
+
+    made, opened = meet(
+        lambda session: making.make_lists(
+            session, making.ListRequest(area_id, date(2026, 12, 1), "monthly"), by=many.CLERK
+        ),
+        opened_again,
+        nothing,
+    )
+    assert (made.raised, opened.raised) == ("", "")
+    books.rollback()
+    assert books.scalar(text("SELECT count(*) FROM carry_overs WHERE from_line_id = :id"), {"id": line.id}) == 0
     right.assert_right(books)
