@@ -15,6 +15,7 @@ from app.models import Packet, PayoutBatch, Period, Settlement
 from app.rules.actors import Actor
 from app.rules.states import PACKET
 from app.services import extensions, journal, settings, transitions
+from app.services.settlements import collecting
 
 
 def receive(session: Session, packet: Packet, *, by: Actor) -> str | None:
@@ -120,6 +121,7 @@ def _void_settlement(session: Session, packet: Packet, by: Actor, reason: str) -
         {"packet": packet.id},
     ).one()
     transitions.move(session, "settlement", row.id, "void", by=by, because=reason)
+    collecting.forsake(session, row.id)
     extensions.lapse_of(session, [row.id], because=_("Gói tin đã bị từ chối khi chưa có quyết định gia hạn."))
     if row.handed_out:
         warning = _("Chú ý: đơn vị chi trả đã báo trả tiền cho %(count)s dòng của gói tin này.", count=row.handed_out)

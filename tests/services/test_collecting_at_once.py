@@ -15,9 +15,9 @@ from app.models import RecoveryEntry, Settlement
 from app.rules.actors import Role
 from app.services import packets, periods
 from app.services.batches import approval
-from app.services.recoveries import opening
+from app.services.recoveries import opening, returning
 from app.services.recoveries.opening import Proposal
-from app.services.settlements import collecting, locking, reopening
+from app.services.settlements import collecting, faults, locking, reopening
 from tests import factories as make
 from tests import months, office
 from tests.office import receipt
@@ -121,3 +121,20 @@ def test_one_receipt_of_two_communes_is_contradicted_though_neither_sees_the_oth
     assert session.query(RecoveryEntry).count() == 0
     codes = session.scalars(text("SELECT facts ->> 'standing' FROM message_faults WHERE code = 'not_collected'"))
     assert list(codes) == ["contradicted"] * 2
+
+
+def test_what_a_rejected_packets_settlement_said_came_back_is_shown_until_it_is_said_again(session: Session) -> None:
+    """The agency has the money; whoever looks asks it, and counts it once whichever way it comes."""
+    _who, recovery = owing(session)
+    line = wrong_line(session, recovery)
+    packet = months.sent(session, NOVEMBER)
+    months.reported(session, packet, collected=[receipt("PT-1", line, 100_000)])
+    void = office.settlement_of(session, packet).id
+    packets.ask_recall(session, packet.id, by=make.CLERK, because="Sai danh sách")
+    session.commit()
+    office.tell(session, packet, status="rjct", reason_message="Theo đề nghị", recall="confirmed")
+    [fault] = [one for one in faults.of_settlement(session, void) if one.code == "not_collected"]
+    assert fault.facts == {"receipt": "PT-1", "said_vnd": 100_000, "standing": "void"}
+    returning.pay_cash(session, recovery.id, 100_000, reference="PT-1", by=make.ACCOUNTANT)
+    session.commit()
+    assert standings(session, packet) == {("PT-1", 100_000): "counted"}

@@ -32,6 +32,7 @@ STANDINGS: dict[str, str] = {
     "foreign": N_("Không phải dòng chi trả của đơn vị này"),
     "no_recovery": N_("Dòng này không có khoản truy thu đang thu"),
     "too_much": N_("Nhiều hơn số còn phải thu"),
+    "void": N_("Gói tin đã bị từ chối, chưa được báo lại"),
 }
 """How a collected amount stands, in words."""
 
@@ -65,7 +66,7 @@ WITH said AS MATERIALIZED (
     SELECT c.*, l.full_name, l.beneficiary_code AS code,
            row_number() OVER (PARTITION BY c.agency_id, c.receipt, c.reference, c.amount_vnd ORDER BY c.id) > 1 AS again,
            c.id = ANY(:contradicted) AS contradicted,
-           s.state <> 'locked' AND r.id IS NOT NULL AS opens, l.total_vnd AS whole_vnd
+           s.state <> 'locked' AND r.id IS NOT NULL AS opens, l.total_vnd AS whole_vnd, s.state = 'void' AS void
       FROM settlement_collections c JOIN settlements s ON s.id = c.settlement_id
       LEFT JOIN payout_lines l ON l.id = c.line_id
       LEFT JOIN settlement_records r ON r.settlement_id = s.id AND r.line_id = c.line_id
@@ -86,6 +87,7 @@ WITH said AS MATERIALIZED (
          WHERE x.line_id = d.line_id ORDER BY b.vnd = 0, r.state = 'closed', r.id LIMIT 1) o ON true
 ), judged AS (
     SELECT m.*, CASE WHEN booked_vnd = amount_vnd THEN 'counted' WHEN contradicted OR booked_vnd <> 0 THEN 'contradicted'
+                     WHEN void THEN 'void'
                      WHEN line_id IS NULL THEN 'foreign' WHEN free_vnd IS NULL THEN 'no_recovery'
                      ELSE 'room' END AS standing FROM met m
 )
@@ -200,6 +202,11 @@ def count(session: Session, settlement_ids: Collection[int], *, by: Actor) -> No
         journal.recovery_entries(session, [row.id for row in entries], by=by)
         withholding.close_complete(session, *{row.recovery_id for row in entries}, by=by)
     session.execute(_NOTE, facts)
+
+
+def forsake(session: Session, settlement_id: int) -> None:
+    """What a settlement that has just become void said came back is noted for a person: perhaps nobody says it again."""
+    session.execute(_NOTE, _about(session, [settlement_id]) | {"now": clock.now()})
 
 
 def _about(session: Session, settlement_ids: Collection[int]) -> dict[str, object]:
