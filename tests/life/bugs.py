@@ -15,10 +15,11 @@ from sqlalchemy import text
 
 from app.agency.port import OutgoingPacket
 from app.extensions import db
+from app.models import PayoutBatch
 from app.rules import deadlines
 from app.rules.actors import SYSTEM
 from app.rules.states import BATCH, PACKET
-from app.services import answering, composing, inbox, journal, packets, sending, transitions
+from app.services import answering, composing, inbox, journal, packets, rows, sending, transitions
 from app.services.batches import approval, candidates
 from app.services.settlements import applying, arithmetic, locking
 from tests.life.machine import Story
@@ -122,12 +123,10 @@ def _lease_ignored(here: pytest.MonkeyPatch) -> None:
 
 
 def _last_word_wins(here: pytest.MonkeyPatch) -> None:
-    sql = applying._MERGE.text.replace(
-        "WHERE settlement_id = :settlement AND reference = ANY(:references)",
-        "WHERE settlement_id = :settlement AND reference = ANY(:references) AND inbox_id ="
-        " (SELECT max(inbox_id) FROM settlement_entries)",
-    )
-    here.setattr(applying, "_MERGE", text(sql))
+    all_words = "FROM settlement_entries\n     WHERE settlement_id = :settlement"
+    last = f"{all_words} AND inbox_id = (SELECT max(inbox_id) FROM settlement_entries)"
+    assert all_words in applying._MERGE.text
+    here.setattr(applying, "_MERGE", text(applying._MERGE.text.replace(all_words, last)))
 
 
 def _stale_version_applied(here: pytest.MonkeyPatch) -> None:
@@ -153,14 +152,15 @@ def _carried_again(here: pytest.MonkeyPatch) -> None:
 def _two_packets(here: pytest.MonkeyPatch) -> None:
     here.setattr(packets, "LIVE_PACKET_STATES", ())
     here.setitem(BATCH.moves, "send", replace(BATCH.moves["send"], sources=frozenset({"locked", "sent"})))
-    lock = packets._lock_batch
+    held = rows.held
 
-    def next_version(session: Any, batch_id: int) -> Any:
-        batch = lock(session, batch_id)
-        batch.version += batch.state == "sent"
-        return batch
+    def next_version(session: Any, model: Any, key: int) -> Any:
+        row = held(session, model, key)
+        if model is PayoutBatch:
+            row.version += row.state == "sent"
+        return row
 
-    here.setattr(packets, "_lock_batch", next_version)
+    here.setattr(rows, "held", next_version)
 
 
 def _opened_while_sent(here: pytest.MonkeyPatch) -> None:
