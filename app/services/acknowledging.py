@@ -13,10 +13,10 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
+from app.errors import BadInput, NotAllowed, RuleBroken
 from app.models import FAULTS_FOR_A_PERSON, Acknowledgement, InboxMessage, MessageFault
 from app.rules.actors import Actor, Role
-from app.services import packets
+from app.services import packets, rows
 
 WAIT = timedelta(hours=24)
 """How long a packet in doubt is put aside: afterwards it is shown again."""
@@ -50,9 +50,7 @@ def message(session: Session, inbox_id: int, *, by: Actor, because: str) -> None
     """A message that needs a person has been looked at. Raises NotYoursToPutAside, ReasonMissing, ReasonTooLong,
     NotFound, NothingToLookAt."""
     reason = _allowed(by, MAY_LOOK, because)
-    row = session.scalars(select(InboxMessage).where(InboxMessage.id == inbox_id).with_for_update()).one_or_none()
-    if row is None:
-        raise NotFound
+    row = rows.held(session, InboxMessage, inbox_id)
     if not waits_for_a_person(session, row):
         raise NothingToLookAt
     _write(session, "message", row.id, row.area_path, by, reason)

@@ -15,7 +15,7 @@ from app.extensions import transaction
 from app.models import DeadlineExtension, Period, Settlement
 from app.rules import dates, deadlines
 from app.rules.actors import SYSTEM, Actor, Role
-from app.services import notices, settings, transitions
+from app.services import notices, rows, settings, transitions
 from app.services.settlements import holding
 
 MAY_ASK = (Role.CLERK, Role.ACCOUNTANT, Role.SUPERVISOR, Role.AGENCY_USER, Role.AGENCY)
@@ -186,14 +186,7 @@ def _find(session: Session, extension_id: int) -> DeadlineExtension:
 
 
 def _lock_settlement(session: Session, settlement_id: int) -> Settlement:
-    found = session.scalars(
-        select(Settlement)
-        .where(Settlement.id == settlement_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-    if found is None:
-        raise NotFound
+    found = rows.held(session, Settlement, settlement_id)
     if found.state in ("locked", "void"):
         raise SettlementOver
     return found

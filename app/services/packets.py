@@ -18,7 +18,7 @@ from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
 from app.models import Agency, AgencyContract, Packet, PayoutBatch
 from app.rules.actors import Actor, Role
 from app.rules.states import LIVE_PACKET_STATES
-from app.services import own_paying, transitions
+from app.services import own_paying, rows, transitions
 
 
 class NotConnected(RuleBroken):
@@ -95,7 +95,7 @@ def queue_many(session: Session, batch_ids: Collection[int], *, by: Actor) -> di
 
 
 def _queue(session: Session, batch_id: int, by: Actor) -> Packet:
-    batch = _lock_batch(session, batch_id)
+    batch = rows.held(session, PayoutBatch, batch_id)
     if batch.agency_id is None:
         return own_paying.hand_over(session, batch, by=by)
     agency_id = _connected_agency(session, batch, batch.agency_id)
@@ -183,18 +183,6 @@ def lock(session: Session, packet_id: int) -> Packet:
     """
     held = select(Packet).where(Packet.id == packet_id).with_for_update(key_share=True)
     found = session.scalars(held.execution_options(populate_existing=True)).one_or_none()
-    if found is None:
-        raise NotFound
-    return found
-
-
-def _lock_batch(session: Session, batch_id: int) -> PayoutBatch:
-    found = session.scalars(
-        select(PayoutBatch)
-        .where(PayoutBatch.id == batch_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
     if found is None:
         raise NotFound
     return found

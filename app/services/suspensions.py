@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.errors import NotAllowed, NotFound, RuleBroken
+from app.errors import NotAllowed, RuleBroken
 from app.extensions import acting_as
 from app.models import Beneficiary, Suspension
 from app.rules import dates
 from app.rules.actors import SYSTEM, Actor, Role
-from app.services import transitions
+from app.services import rows, transitions
 from app.services.arrears import missed
 
 UNPAID_PERIODS = 3
@@ -74,7 +74,7 @@ def propose(session: Session, beneficiary_id: int, *, by: Actor, because: str) -
         raise NotAClerk
     if not because.strip():
         raise ReasonMissing(field="reason")
-    person = _person(session, beneficiary_id)
+    person = rows.held(session, Beneficiary, beneficiary_id)
     if person.status != "active":
         raise NotActive
     unpaid = unpaid_periods(session, person.id)
@@ -102,10 +102,10 @@ def suspend(session: Session, suspension_id: int, *, by: Actor, because: str) ->
 
     Raises OwnRequest, NotFound, NotActive, and what `transitions.move` raises.
     """
-    found = _lock(session, suspension_id)
+    found = rows.held(session, Suspension, suspension_id)
     if found.proposed_by == by.username:
         raise OwnRequest
-    person = _person(session, found.beneficiary_id)
+    person = rows.held(session, Beneficiary, found.beneficiary_id)
     if found.state == "proposed" and person.status != "active":
         raise NotActive
     transitions.move(session, "suspension", found.id, "suspend", by=by, because=because)
@@ -116,7 +116,7 @@ def suspend(session: Session, suspension_id: int, *, by: Actor, because: str) ->
 
 def refuse(session: Session, suspension_id: int, *, by: Actor, because: str) -> Suspension:
     """Không tạm dừng. Raises as `suspend`, but for NotActive."""
-    found = _lock(session, suspension_id)
+    found = rows.held(session, Suspension, suspension_id)
     if found.proposed_by == by.username:
         raise OwnRequest
     transitions.move(session, "suspension", found.id, "refuse", by=by, because=because)
@@ -125,7 +125,7 @@ def refuse(session: Session, suspension_id: int, *, by: Actor, because: str) -> 
 
 def ask_resume(session: Session, suspension_id: int, *, by: Actor, because: str, with_arrears: bool) -> Suspension:
     """Đề nghị hưởng lại; `with_arrears`: the months missed are to be owed. Raises NotFound, and `transitions.move`."""
-    found = _lock(session, suspension_id)
+    found = rows.held(session, Suspension, suspension_id)
     transitions.move(
         session, "suspension", found.id, "ask_resume", by=by, because=because, facts={"with_arrears": with_arrears}
     )
@@ -140,10 +140,10 @@ def resume(session: Session, suspension_id: int, *, by: Actor, note: str | None 
     Months listed meanwhile become a proposal of arrears when it was asked for, made by who asked; a supervisor approves
     it like any other. Raises OwnRequest, NotFound, NoLongerSuspended, and what `transitions.move` raises.
     """
-    found = _lock(session, suspension_id)
+    found = rows.held(session, Suspension, suspension_id)
     if found.resume_asked_by == by.username:
         raise OwnRequest
-    person = _person(session, found.beneficiary_id)
+    person = rows.held(session, Beneficiary, found.beneficiary_id)
     if found.state == "resuming" and person.status != "suspended":
         raise NoLongerSuspended
     transitions.move(session, "suspension", found.id, "resume", by=by, because=note)
@@ -164,7 +164,7 @@ def resume(session: Session, suspension_id: int, *, by: Actor, note: str | None 
 
 def keep(session: Session, suspension_id: int, *, by: Actor, because: str) -> Suspension:
     """Vẫn tạm dừng, although its end was asked for. Raises as `refuse`."""
-    found = _lock(session, suspension_id)
+    found = rows.held(session, Suspension, suspension_id)
     if found.resume_asked_by == by.username:
         raise OwnRequest
     transitions.move(session, "suspension", found.id, "keep", by=by, because=because)
@@ -182,30 +182,6 @@ def unpaid_periods(session: Session, beneficiary_id: int) -> int:
             break
         count, expected = count + 1, dates.add_months(row.month, -1)
     return count
-
-
-def _person(session: Session, beneficiary_id: int) -> Beneficiary:
-    found = session.scalars(
-        select(Beneficiary)
-        .where(Beneficiary.id == beneficiary_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-    if found is None:
-        raise NotFound
-    return found
-
-
-def _lock(session: Session, suspension_id: int) -> Suspension:
-    found = session.scalars(
-        select(Suspension)
-        .where(Suspension.id == suspension_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-    if found is None:
-        raise NotFound
-    return found
 
 
 def _first_missed(session: Session, beneficiary_id: int) -> date:

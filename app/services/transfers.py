@@ -13,7 +13,7 @@ from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
 from app.models import AgencyTransfer, Area, Period
 from app.rules import dates, money
 from app.rules.actors import Actor, Role, bounds_of
-from app.services import periods, transitions
+from app.services import periods, rows, transitions
 
 LONGEST_REFERENCE = 64
 LONGEST_REASON = 1_000
@@ -136,7 +136,7 @@ def correct(
         raise ReasonMissing(field="reason", most=LONGEST_REASON)
     if not 0 <= right_vnd <= money.MAX_VND:
         raise AmountOutOfRange(field="amount_vnd", most=money.group_thousands(money.MAX_VND))
-    first = _hold(session, transfer_id)
+    first = rows.held(session, AgencyTransfer, transfer_id)
     if first.corrects_id is not None:
         raise NotAnOriginal(ref=first.treasury_ref)
     if first.state != "approved":
@@ -169,14 +169,14 @@ def correct(
 
 def approve(session: Session, transfer_id: int, *, by: Actor) -> AgencyTransfer:
     """Duyệt: the money counts. Raises NotFound, OwnTransfer, PeriodClosed, and what `transitions.move` raises."""
-    found = _hold(session, transfer_id)
+    found = rows.held(session, AgencyTransfer, transfer_id)
     _refuse_closed(session, found.area_path, found.period)
     return _decide(session, found, "approve", None, by)
 
 
 def refuse(session: Session, transfer_id: int, *, by: Actor, because: str) -> AgencyTransfer:
     """Không duyệt: it never counts. Raises NotFound, OwnTransfer, and what `transitions.move` raises."""
-    return _decide(session, _hold(session, transfer_id), "refuse", because, by)
+    return _decide(session, rows.held(session, AgencyTransfer, transfer_id), "refuse", because, by)
 
 
 def counted(session: Session, transfer: AgencyTransfer) -> int:
@@ -209,14 +209,6 @@ def _write(session: Session, row: AgencyTransfer, by: Actor) -> AgencyTransfer:
 def _demand_accountant(by: Actor) -> None:
     if not by.has(Role.ACCOUNTANT):
         raise NotAnAccountant
-
-
-def _hold(session: Session, transfer_id: int) -> AgencyTransfer:
-    statement = select(AgencyTransfer).where(AgencyTransfer.id == transfer_id).with_for_update()
-    found = session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
-    if found is None:
-        raise NotFound
-    return found
 
 
 def _corrections(session: Session, transfer_id: int) -> list[AgencyTransfer]:

@@ -13,7 +13,7 @@ from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
 from app.extensions import acting_as
 from app.models import ArrearsProposal, ArrearsProposalLine, PayoutBatch, PayoutLine
 from app.rules.actors import SYSTEM, Actor, Role
-from app.services import transitions
+from app.services import rows, transitions
 from app.services.arrears.computing import NOT_OWED
 from app.services.arrears.proposing import write_totals
 
@@ -180,15 +180,7 @@ def forget_lists(session: Session, batch_ids: list[int]) -> None:
 
 def _lock(session: Session, proposal_id: int) -> ArrearsProposal:
     _hold(session)
-    found = session.scalars(
-        select(ArrearsProposal)
-        .where(ArrearsProposal.id == proposal_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-    if found is None:
-        raise NotFound
-    return found
+    return rows.held(session, ArrearsProposal, proposal_id)
 
 
 def _hold(session: Session) -> None:

@@ -16,7 +16,7 @@ from app.extensions import acting_as
 from app.models import Beneficiary, BenefitType, Death, Entitlement, Payee, PaymentMethod
 from app.rules import dates
 from app.rules.actors import SYSTEM, Actor, Role
-from app.services import registry
+from app.services import registry, rows
 from app.services.batches import lines
 
 FUNERAL = "MT01"
@@ -199,9 +199,7 @@ def undo(session: Session, death_id: int, *, by: Actor, because: str) -> Death:
     reason = because.strip()
     if not reason:
         raise ReasonMissing(field="reason")
-    death = session.get(Death, death_id, with_for_update=True, populate_existing=True)
-    if death is None:
-        raise NotFound
+    death = rows.held(session, Death, death_id)
     if death.undone_at is not None:
         raise AlreadyUndone
     if death.funeral_id is not None:

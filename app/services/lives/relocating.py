@@ -17,7 +17,7 @@ from app.extensions import acting_as
 from app.models import Area, Beneficiary, Relocation
 from app.rules import dates, names
 from app.rules.actors import SYSTEM, Actor, Role
-from app.services import transitions
+from app.services import rows, transitions
 from app.services.saying import cleaned
 
 
@@ -98,7 +98,7 @@ def accept(session: Session, relocation_id: int, *, by: Actor) -> date:
 
     Raises NotFound, NotReceiving, CannotMove, and as `transitions.move`.
     """
-    asked = _hold(session, relocation_id)
+    asked = rows.held(session, Relocation, relocation_id)
     if not by.may_see(asked.to_path):
         raise NotReceiving
     with acting_as(SYSTEM):
@@ -125,7 +125,7 @@ def accept(session: Session, relocation_id: int, *, by: Actor) -> date:
 
 def refuse(session: Session, relocation_id: int, *, by: Actor, because: str) -> None:
     """Không tiếp nhận: the person stays. Raises NotFound, NotReceiving, and as `transitions.move`."""
-    asked = _hold(session, relocation_id)
+    asked = rows.held(session, Relocation, relocation_id)
     if not by.may_see(asked.to_path):
         raise NotReceiving
     _answer(session, asked, "refuse", because, by)
@@ -133,7 +133,7 @@ def refuse(session: Session, relocation_id: int, *, by: Actor, because: str) -> 
 
 def withdraw(session: Session, relocation_id: int, *, by: Actor, because: str) -> None:
     """Rút đề nghị. Raises NotFound, NotSending, and as `transitions.move`."""
-    asked = _hold(session, relocation_id)
+    asked = rows.held(session, Relocation, relocation_id)
     if not by.may_see(asked.area_path):
         raise NotSending
     _answer(session, asked, "withdraw", because, by)
@@ -144,13 +144,6 @@ def _answer(session: Session, asked: Relocation, move: str, because: str, by: Ac
         transitions.move(session, "relocation", asked.id, move, by=by, because=because)
         asked.decided_by, asked.decided_at, asked.decision_note = by.username, clock.now(), because.strip()
         session.flush()
-
-
-def _hold(session: Session, relocation_id: int) -> Relocation:
-    found = session.get(Relocation, relocation_id, with_for_update=True, populate_existing=True)
-    if found is None:
-        raise NotFound
-    return found
 
 
 def _named(area: Area) -> str:

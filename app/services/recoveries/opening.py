@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.errors import BadInput, NotAllowed, NotFound, RuleBroken
+from app.errors import BadInput, NotAllowed, RuleBroken
 from app.extensions import acting_as
 from app.models import Recovery
 from app.rules import dates, money
 from app.rules.actors import SYSTEM, Actor, Role
-from app.services import journal, transitions
+from app.services import journal, rows, transitions
 from app.services.recoveries import figures
 
 LONGEST_REASON = 1_000
@@ -261,9 +261,4 @@ def withdraw(session: Session, recovery_id: int, *, by: Actor, because: str) -> 
 
 def hold(session: Session, recovery_id: int) -> Recovery:
     """The recovery as it is now, its row held until the transaction ends. Raises NotFound."""
-    found = session.scalars(
-        select(Recovery).where(Recovery.id == recovery_id).with_for_update().execution_options(populate_existing=True)
-    ).one_or_none()
-    if found is None:
-        raise NotFound
-    return found
+    return rows.held(session, Recovery, recovery_id)
