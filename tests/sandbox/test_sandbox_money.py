@@ -174,6 +174,12 @@ def test_a_contradiction_says_paid_and_then_unpaid(office: SandboxPostOffice, pa
     assert set(flipped) < {handout.reference_id for handout in office.drawer()}
 
 
+def test_of_a_contradiction_no_word_is_lost_by_chance(office: SandboxPostOffice, partner: Partner) -> None:
+    _accepted(office, partner, 20, contradiction=1.0, paid_share=1.0, death_share=0.0, callback_drop=1.0)
+    first, second = _settled(office, partner)
+    assert {line.outcome for line in first.lines} == {PAID} != {line.outcome for line in second.lines}
+
+
 def test_an_extension_is_asked_with_days_and_a_reason(office: SandboxPostOffice, partner: Partner) -> None:
     _accepted(office, partner, 3)
     office.desk.ask_extension(CODE, 5, "mưa lũ")

@@ -21,7 +21,7 @@ REORDER_S = 3.0
 
 @dataclass(frozen=True)
 class Word:
-    """One thing to say about a packet."""
+    """One thing to say about a packet; `lost` it is never sent, `sure` it is whatever gets lost by chance."""
 
     kind: str
     status: str
@@ -32,6 +32,7 @@ class Word:
     settlement: SettlementPart | None = None
     lines: Sequence[LineStatus] = ()
     lost: bool = False
+    sure: bool = False
 
 
 def accepted() -> Word:
@@ -107,7 +108,7 @@ def _queue(store: Store, head: CallbackHead, path: str, word: Word, body: bytes)
         due_at += float(knob(store, "settlement_late_s"))
     if happens(store, "callback_reorder"):
         due_at += REORDER_S * share(seed, head.transaction_id, body)
-    lost = word.lost or happens(store, "callback_drop")
+    lost = word.lost or (not word.sure and happens(store, "callback_drop"))
     store.run(
         "INSERT INTO outbox (message_id, path, packet_code, kind, settlement_id, part, body, stage, due_at, "
         "copies, spoil_next, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -18,6 +18,7 @@ from app.agency.envelope import (
 from app.agency.sandbox import outbox
 from app.agency.sandbox.home import Config
 from app.agency.sandbox.knobs import happens, knob, share
+from app.agency.sandbox.outbox import Word
 from app.agency.sandbox.paying import REASONS
 from app.agency.sandbox.store import Collection, Line, Packet, Store
 
@@ -29,7 +30,10 @@ Lines = list[LineStatus]
 
 
 def report(store: Store, config: Config, now: datetime, packet: Packet) -> None:
-    """Queue every part of the settlement; its number is `packet.settlements`."""
+    """Queue every part of the settlement; its number is `packet.settlements`.
+
+    Who contradicts itself has said both: neither report is lost by chance, or the false one would stand alone.
+    """
     pick = _picker(store, packet)
     lines = [_status(line) for line in store.lines(packet.code)]
     back = [_receipt(one) for one in store.collections(packet.code)]
@@ -44,31 +48,28 @@ def report(store: Store, config: Config, now: datetime, packet: Packet) -> None:
     totals = ControlTotals.of(lines)
     if happens(store, "wrong_totals"):
         totals = replace(totals, paid_people=totals.paid_people + 1, paid_vnd=totals.paid_vnd + WRONG_BY_VND)
-    _queue_parts(store, config, now, packet, f"QT-{packet.code}-{packet.settlements}", lines, totals, back)
-    if happens(store, "contradiction"):
+    name, both = f"QT-{packet.code}-{packet.settlements}", happens(store, "contradiction")
+    words = _parts(store, name, lines, totals, back)
+    if both:
         lines = _contradict(lines)
-        name = f"QT-{packet.code}-{packet.settlements}B"
-        _queue_parts(store, config, now, packet, name, lines, ControlTotals.of(lines))
+        words += _parts(store, f"{name}B", lines, ControlTotals.of(lines))
+    for word in words:
+        outbox.say(store, config, now, packet, replace(word, sure=both))
 
 
-def _queue_parts(
-    store: Store,
-    config: Config,
-    now: datetime,
-    packet: Packet,
-    settlement_id: str,
-    lines: Lines,
-    totals: ControlTotals,
-    back: Sequence[Collected] = (),
-) -> None:
+def _parts(
+    store: Store, settlement_id: str, lines: Lines, totals: ControlTotals, back: Sequence[Collected] = ()
+) -> list[Word]:
     """The first part also says what came back of money handed out wrongly before."""
     size = int(knob(store, "part_lines"))
     parts = max(1, -(-len(lines) // size))
     lost = parts if parts > 1 and happens(store, "missing_part") else 0
+    words = []
     for part in range(1, parts + 1):
         piece = lines[(part - 1) * size : part * size]
         place = SettlementPart(settlement_id, part, parts, totals, tuple(back) if part == 1 else ())
-        outbox.say(store, config, now, packet, outbox.settled(place, piece, lost=part == lost))
+        words.append(outbox.settled(place, piece, lost=part == lost))
+    return words
 
 
 def _status(line: Line) -> LineStatus:
