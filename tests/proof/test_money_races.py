@@ -25,19 +25,21 @@ from tests.proof.dying import Ran
 pytestmark = pytest.mark.xdist_group("proof_races")
 
 
-def busy(condition: str) -> bool:
-    """Some other child's connection is like that."""
-    db.session.execute(text("SELECT pg_stat_clear_snapshot()"))
+HOLDING = "chitra-holding"
+"""What the connection is called that has done its part and not committed."""
+
+
+def until(name: str, condition: str, seconds: float) -> None:
+    """Some child's connection of this name is like that."""
     found = text(
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = :name AND pid <> pg_backend_pid()"
         f" AND datname = current_database() AND {condition}"
     )
-    return bool(db.session.execute(found, {"name": dying.NAME}).scalar_one())
-
-
-def until(condition: str, seconds: float) -> None:
     ends = time.monotonic() + seconds
-    while not busy(condition) and time.monotonic() < ends:
+    while time.monotonic() < ends:
+        db.session.execute(text("SELECT pg_stat_clear_snapshot()"))
+        if db.session.execute(found, {"name": name}).scalar_one():
+            return
         time.sleep(0.05)
 
 
@@ -49,12 +51,13 @@ def meet(
     def holding() -> object:
         with transaction() as session:
             first(session)
-            until("wait_event_type = 'Lock'", 3)
+            session.execute(text(f"SET LOCAL application_name = '{HOLDING}'"))
+            until(dying.NAME, "wait_event_type = 'Lock'", 3)
             then(session)
         return "done"
 
     def meeting() -> object:
-        until("state = 'idle in transaction'", 20)
+        until(HOLDING, "true", 60)
         db.session.rollback()
         with transaction() as session:
             second(session)
@@ -144,4 +147,23 @@ def test_making_next_months_lists_meets_the_reopening_of_a_month(books: Session)
     assert (made.raised, opened.raised) == ("", "")
     books.rollback()
     assert books.scalar(text("SELECT count(*) FROM carry_overs WHERE from_line_id = :id"), {"id": line.id}) == 0
+    right.assert_right(books)
+
+
+@pytest.mark.parametrize("first", ["close", "reopen"])
+def test_closing_a_list_meets_the_reopening_of_its_settlement(books: Session, first: str) -> None:
+    """Whoever comes second is refused in words: a closed list stays settled, a reopened one is not closed."""
+    [packet] = many.accepted(books, 1, people=1)
+    settlement_id = office.settlement_of(books, packet).id
+    office.hear(books, *office.parts(packet.code, office.results(office.lines_of(books, packet), "paid")))
+    locking.lock(books, settlement_id, by=many.ACCOUNTANT)
+    books.commit()
+    steps: dict[str, Callable[[Session], Any]] = {
+        "close": lambda session: periods.close_list(session, packet.batch_id, by=many.ACCOUNTANT),
+        "reopen": lambda session: reopening.reopen(session, settlement_id, by=many.SUPERVISOR, because="Sai"),
+    }
+    second = "reopen" if first == "close" else "close"
+    done, refused = meet(steps[first], steps[second], nothing)
+    assert (done.raised, done.returned) == ("", "done")
+    assert refused.raised.startswith(("ListClosed", "PeriodClosed") if second == "reopen" else "WrongState"), refused
     right.assert_right(books)

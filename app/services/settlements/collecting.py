@@ -64,7 +64,8 @@ SELECT c.id FROM settlement_collections c WHERE c.settlement_id = ANY(:ids) AND 
 _STAND = """
 WITH said AS MATERIALIZED (
     SELECT c.*, l.full_name, l.beneficiary_code AS code,
-           row_number() OVER (PARTITION BY c.agency_id, c.receipt, c.reference, c.amount_vnd ORDER BY c.id) > 1 AS again,
+           row_number() OVER (PARTITION BY c.agency_id, c.receipt, c.reference, c.line_id, c.amount_vnd ORDER BY c.id) > 1
+               AS again,
            c.id = ANY(:contradicted) AS contradicted,
            s.state <> 'locked' AND r.id IS NOT NULL AS opens, l.total_vnd AS whole_vnd, s.state = 'void' AS void
       FROM settlement_collections c JOIN settlements s ON s.id = c.settlement_id
