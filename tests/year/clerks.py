@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -233,21 +233,24 @@ class Clerks:
 
     def _made(self, place: Place, kind: str, months: list[date]) -> list[int]:
         asked = making.ListRequest(self.area(place.code).id, months[0], kind, together=True)
-
         clerk, make_lists = self.by(place, Role.CLERK), partial(making.make_lists, self.session, asked)
         if kind != "monthly" or not self.mistakes:
             return sorted(self.twice(clerk, make_lists).batch_ids)
         with self.refusing():
             self.once(clerk, make_lists)
         self.put_right(place, months[0])
-        with self.refusing():  # a month in which nobody was owed anything by what stood there before
+        # drafts of several months, made again one by one, would keep what each withholds instead of what the first leaves
+        several = len(months) > 1
+        for draft in self._drafts(place, kind):
+            if several or not draft.line_count:
+                cancel = partial(approval.cancel, self.session, draft.id, because="Lập lại")
+                self.once(clerk, cancel)
+        with self.refusing():  # months in which nobody was owed anything by what stood there before
             self.once(clerk, make_lists)
-        drafts = self.session.execute(_DRAFTS, {"kind": kind, "code": place.code}).all()
-        for draft in drafts:
-            if not draft.line_count:
-                cancel = partial(approval.cancel, self.session, draft.id, because="Không còn ai")
-                self.once(self.by(place, Role.SUPERVISOR), cancel)
-        return [draft.id for draft in drafts if draft.line_count]
+        return [draft.id for draft in self._drafts(place, kind)]
+
+    def _drafts(self, place: Place, kind: str) -> Sequence[Any]:
+        return self.session.execute(_DRAFTS, {"kind": kind, "code": place.code}).all()
 
     def _exclude(self, place: Place, expected: list[Line]) -> None:
         """Hold somebody out, best whose line holds earlier money, unless nobody else is on that list."""

@@ -51,7 +51,7 @@ class Counter(Clerks):
         rows = self.session.execute(
             text(
                 "SELECT b.id FROM payout_batches b JOIN periods p ON p.id = b.period_id JOIN areas a ON a.id = b.area_id"
-                " WHERE a.code = :code AND p.month BETWEEN :first AND :last ORDER BY b.id"
+                " WHERE a.code = :code AND p.month BETWEEN :first AND :last AND b.state <> 'cancelled' ORDER BY b.id"
             ),
             {"code": place.code, "first": month(group[0]), "last": month(group[-1])},
         )
