@@ -14,7 +14,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
+from app.models import FileImport
 from app.rules.actors import Role
+from tests import office
 from tests.factories import agency, entitlement, person
 from tests.screens.conftest import SignIn
 from tests.screens.throwaway import TryPeople
@@ -133,6 +135,26 @@ def test_every_page_keeps_to_this_host_the_policy_and_the_width(
         assert watched.overflow() <= 0, f"{path} is wider than {width} pixels"
     assert watched.elsewhere == []
     assert watched.complaints == []
+
+
+def test_long_words_stay_inside_a_phone(chromium: Any, address: str, sign_in: SignIn, session: Any) -> None:
+    """Names of files, receipts of agencies and first rows of a file are as long as others write them."""
+    packet = office.accepted(session, people=2)
+    lines = office.lines_of(session, packet)
+    said = [office.receipt("PT0001BUUDIENBADINH" * 3, lines[0], 1), office.receipt("PT-2", "x" * 60, 999_999_999)]
+    office.hear(session, *office.parts(packet.code, office.results(lines, "paid"), collected=said))
+    settlement = office.settlement_of(session, packet)
+    where = {"area_id": settlement.batch.area_id, "area_path": settlement.area_path, "started_by": "x" * 40}
+    file = {"kind": "registry", "file_path": "x", "file_sha256": "x", "file_name": "danhsach" * 14, **where}
+    seen = {"sheet": "x", "sample": [["Nguyễn Thị Bình"] * 12], "numbers": [1]}
+    wide = FileImport(phase="columns", seen=seen, **file)
+    session.add_all([wide, FileImport(phase="refused", message="x", **file)])
+    session.commit()
+    paths = ("/imports/", f"/imports/{wide.id}", f"/settlements/show/{settlement.id}")
+    watched = Watched(chromium, address, sign_in(), 390)
+    for path in paths:
+        watched.open(path)
+        assert watched.overflow() <= 0, f"{path} is wider than a phone"
 
 
 def test_a_dialog_left_open_never_acts_on_another_row(
