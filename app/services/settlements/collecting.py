@@ -121,6 +121,7 @@ SELECT i.id, i.agency_id, i.area_path, x.settlement_id, x.reference, 'not_collec
        SELECT 1 FROM message_faults f WHERE f.settlement_id = x.settlement_id AND f.code = 'not_collected'
           AND f.reference = x.reference AND f.facts ->> 'receipt' = x.receipt
           AND (f.facts ->> 'said_vnd')::bigint = x.amount_vnd)
+ ORDER BY x.receipt, x.reference, x.amount_vnd
 """)
 
 
