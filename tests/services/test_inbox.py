@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 import logging
-from collections.abc import Callable
 from datetime import date
-from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import clock
 from app.agency.messages import ControlTotals, SettlementPart
 from app.agency.port import OutcomeUnknown
 from app.models import Agency, DeadlineExtension, InboxMessage, Packet, Settlement, SettlementRecord
@@ -22,18 +18,8 @@ from app.services.batches import approval
 from tests import factories as make
 from tests import office
 from tests.office import ScriptedAgency
-
-
-@pytest.fixture(autouse=True)
-def mid_november() -> Any:
-    with clock.at(date(2026, 11, 10)):
-        yield
-
-
-def incoming(session: Session, body: bytes, message_id: str = "m-1") -> inbox.Incoming:
-    agency = make.agency(session)
-    return inbox.Incoming(agency.id, message_id, "on-disburse", "CT-1-V1", body, {"Signature": "x"}, "key-1")
-
+from tests.services.incoming import incoming
+from tests.services.incoming import mid_november as mid_november
 
 # --- Keeping -----------------------------------------------------------------------------------------------------
 
@@ -286,107 +272,6 @@ def test_a_settlement_message_without_lines_is_only_an_acceptance(session: Sessi
         assert (said.outcome, said.note) == ("ignored", "Tin quyết toán không có dòng nào.")
     assert packet.state == "accepted"
     assert office.settlement_of(session, packet).state == "waiting"
-
-
-# --- Failures ----------------------------------------------------------------------------------------------------
-
-
-def test_a_message_that_breaks_the_contract_fails_at_once_with_a_note(session: Session) -> None:
-    broken = json.dumps({"header": {"version": "9.9.9"}, "message": {}}).encode()
-    inbox.keep(session, incoming(session, broken), answer={})
-    session.commit()
-    assert inbox.apply_waiting() == 1
-    row = session.scalars(select(InboxMessage)).one()
-    assert (row.outcome, row.attempts) == ("failed", 1)
-    assert row.note == "Không xử lý được tin: version: 1.0.0"
-
-
-def _break_the_settings(session: Session) -> None:
-    session.execute(text("UPDATE payment_settings SET settlement_cutoff_day = NULL"))
-    session.commit()
-
-
-def _mend_the_settings(session: Session) -> None:
-    session.execute(text("UPDATE payment_settings SET settlement_cutoff_day = 25"))
-    session.commit()
-
-
-@pytest.fixture
-def broken_settings(session: Session) -> Any:
-    """Accepting fails while the cut-off day is missing, and works again afterwards."""
-    _break_the_settings(session)
-    yield
-    session.rollback()
-    _mend_the_settings(session)
-
-
-def test_a_failing_message_is_tried_again_later_and_does_not_block_the_others(
-    session: Session, broken_settings: None
-) -> None:
-    packet = office.received(session)
-    office.arrive(session, office.say(packet.code, status="pdng"))
-    office.arrive(session, office.say("CT-209912-00004-M-V1", status="pdng"))
-    assert inbox.apply_waiting() == 2
-    office.refresh(session)
-    rows = list(session.scalars(select(InboxMessage).order_by(InboxMessage.id)))
-    assert [row.outcome for row in rows] == [None, "ignored"]
-    assert rows[0].note == "Không xử lý được tin: SettingMissing: Chưa thiết lập ngày chốt cho địa bàn này."
-    assert packet.state == "received"
-    assert inbox.apply_waiting() == 0, "not before its time"
-    _mend_the_settings(session)
-    office.hurry(session)
-    assert inbox.apply_waiting() == 1
-    office.refresh(session)
-    assert (rows[0].outcome, rows[0].note, rows[0].attempts) == ("applied", None, 2)
-    assert packet.state == "accepted"
-
-
-def test_a_message_that_keeps_failing_is_marked_failed(session: Session, broken_settings: None) -> None:
-    packet = office.received(session)
-    office.arrive(session, office.say(packet.code, status="pdng"))
-    for _attempt in range(inbox.ATTEMPTS):
-        assert inbox.apply_waiting() == 1
-        office.hurry(session)
-    assert inbox.apply_waiting() == 0
-    row = session.scalars(select(InboxMessage)).one()
-    assert (row.outcome, row.attempts) == ("failed", inbox.ATTEMPTS)
-    assert packet.state == "received"
-
-
-def test_applying_stops_when_told_and_at_the_limit(session: Session) -> None:
-    packet = office.received(session)
-    for _number in range(3):
-        office.arrive(session, office.say(packet.code, status="pdng"))
-    assert inbox.apply_waiting(go_on=lambda: False) == 0
-    assert inbox.apply_waiting(2) == 2
-    assert inbox.apply_waiting(2) == 1
-
-
-def test_a_message_another_scheduler_applied_meanwhile_is_not_applied_again(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    packet = office.received(session)
-    office.arrive(session, office.say(packet.code, status="pdng"))
-    with_interruption(monkeypatch, lambda: session.execute(text("UPDATE inbox SET lease_until = NULL")))
-    assert inbox.apply_next() is True
-    office.refresh(session)
-    assert packet.state == "accepted"
-    assert len(office.movements(session, office.lines_of(session, packet)[0].id)) == 1
-
-
-def with_interruption(monkeypatch: pytest.MonkeyPatch, free: Callable[[], Any]) -> None:
-    """Between the claim and the applying another scheduler, whose lease check has passed, applies the message."""
-    original = inbox._lock
-    state = {"again": True}
-
-    def late(session: Session, inbox_id: int) -> InboxMessage | None:
-        if state.pop("again", False):
-            free()
-            session.commit()
-            assert inbox.apply_next() is True
-        return original(session, inbox_id)
-
-    monkeypatch.setattr(inbox, "_lock", late)
 
 
 # --- Settlement entries ------------------------------------------------------------------------------------------
