@@ -1,6 +1,8 @@
-"""The ground everything stands on: migrations, the two roles, the scope of a transaction, audited moves."""
+"""The ground everything stands on: migrations, the two roles, the scope of a transaction, audited moves, short files."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -12,6 +14,9 @@ from app.extensions import acting_as, db, transaction
 from app.models import Area, PayoutLine
 from app.rules.actors import NOBODY, SYSTEM, Actor, Role
 from tests import factories as make
+
+ROOT = Path(__file__).parents[1]
+MOST_LINES = 400
 
 
 def clerk(path: str) -> Actor:
@@ -106,3 +111,14 @@ def test_nobody_is_ever_deleted_from_the_registry(session: Session, table: str) 
     make.made_list(session, people=1)
     with pytest.raises(DBAPIError, match="are never deleted"), session.begin_nested():
         session.execute(text(f"DELETE FROM {table}"))
+
+
+def test_no_file_is_longer_than_one_can_read() -> None:
+    """The data dictionary may be longer, and a migration is as long as what it changes."""
+    ours = [
+        *ROOT.glob("*.py"),
+        *(path for folder in ("app", "bench", "tests") for path in (ROOT / folder).rglob("*.py")),
+    ]
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in ours}
+    assert lengths.pop("app/models.py") > MOST_LINES
+    assert {path: lines for path, lines in lengths.items() if lines > MOST_LINES} == {}
