@@ -87,7 +87,7 @@ def _nothing(owner: Any, name: str) -> Patch:
 
 
 BUGS: tuple[Bug, ...] = (
-    Bug("drafts keep what a reopened settlement took back", 19, _nothing(reopening, "remake_later_drafts")),
+    Bug("drafts keep what a reopened settlement took back", 6, _nothing(reopening, "remake_later_drafts")),
     Bug("twice the share withheld", 1, sql(withholding, "_ATTACH", ", 0) / 100 AS room_vnd", ", 0) / 50 AS room_vnd")),
     Bug(
         "unpaid money carried twice",
