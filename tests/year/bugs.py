@@ -78,7 +78,7 @@ def _organiser_stays(here: pytest.MonkeyPatch) -> None:
 
 
 def _month_of_death_asked_back(here: pytest.MonkeyPatch) -> None:
-    for name in ("_FIND", "_DROP"):
+    for name in ("_HOLD", "_FIND", "_DROP"):
         sql(finding, name, "p.month > b.died_on", "p.month >= date_trunc('month', b.died_on)")(here)
 
 
