@@ -124,7 +124,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug("fee on what was sent", 1, _fee_on_what_was_sent),
     Bug("fee on what must come back", 5, _fee_on_what_must_come_back),
-    Bug("the month of a death asked back", 16, _month_of_death_asked_back),
+    Bug("the month of a death asked back", 1, _month_of_death_asked_back),
     Bug(
         "what is withheld taken for cash at the agency", 1, sql(balances, "_SOURCE", "AND m.other_line_id IS NULL", "")
     ),
@@ -135,4 +135,4 @@ BUGS: tuple[Bug, ...] = (
         sql(candidates, "_LINES", "k.method = coalesce(m.kind, 'cash')", "k.method = 'cash'"),
     ),
 )
-"""The first eight bite early in their years."""
+"""The first four are tried by day."""
