@@ -168,7 +168,8 @@ def clean(server: Any) -> None:
     with psycopg.connect(uri, autocommit=True) as admin:
         admin.execute("SET session_replication_role = replica")
         names = [row[0] for row in admin.execute("SELECT relname FROM pg_stat_user_tables").fetchall()]
-        for name in sorted(set(names) - KEEP - {"standard_amounts", "payment_settings"}):
-            admin.execute(f'DELETE FROM "{name}"')
-        for name in ("standard_amounts", "payment_settings"):
-            admin.execute(f"DELETE FROM {name} WHERE area_path <> 'VN/'")
+        emptied = [
+            f'DELETE FROM "{name}"' for name in sorted(set(names) - KEEP - {"standard_amounts", "payment_settings"})
+        ]
+        shared = [f"DELETE FROM {name} WHERE area_path <> 'VN/'" for name in ("standard_amounts", "payment_settings")]
+        admin.execute("; ".join(emptied + shared))
