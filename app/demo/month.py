@@ -35,7 +35,8 @@ PLANNED = ("unpaid:ABSENT", "recover", "unpaid:NO_CONTACT")
 """How the first lines of the packet end, so that every outcome is met whatever the seed says of the others."""
 RETURNED_BECAUSE = "Đề nghị kiểm tra lại họ tên người nhận ở dòng 1"
 UNLOCKED_BECAUSE = "Bưu điện trả lại: kiểm tra và lập lại"
-EXTENDED_BY_DAYS, EXTENDED_BECAUSE = 3, "Mưa lũ, chưa chi trả xong tại các buôn xa"
+EXTENDED_BY_DAYS, EXTENDED_BECAUSE = 10, "Mưa lũ, chưa chi trả xong tại các buôn xa"
+"""From the 25th past the end of the month: a shorter one would have lapsed on its last days before it is granted."""
 RISEN_BECAUSE, RISEN_BY = "Nâng mức chuẩn trợ giúp xã hội, áp dụng từ 01/07/2026", "335/2026/NĐ-CP"
 
 LATE_BECAUSE = "Bưu điện báo chậm vì mưa lũ; đã đối chiếu với bảng kê giấy"
