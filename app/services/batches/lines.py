@@ -138,15 +138,17 @@ def write_totals(session: Session, batch_ids: list[int]) -> None:
     """Sum the live lines of drafts into their lists."""
     session.execute(
         text(
-            "UPDATE payout_batches b SET people_count = coalesce(x.people, 0), line_count = coalesce(x.lines, 0),"
-            " benefit_vnd = coalesce(x.benefit, 0), arrears_vnd = coalesce(x.arrears, 0),"
-            " carried_vnd = coalesce(x.carried, 0), withheld_vnd = coalesce(x.withheld, 0),"
-            " total_vnd = coalesce(x.total, 0)"
-            " FROM payout_batches o LEFT JOIN ("
+            # summed once, whatever the planner thinks of lines just made
+            "WITH x AS MATERIALIZED ("
             "   SELECT batch_id, count(DISTINCT beneficiary_id) AS people, count(*) AS lines, sum(benefit_vnd) AS benefit,"
             "          sum(arrears_vnd) AS arrears, sum(carried_vnd) AS carried, sum(withheld_vnd) AS withheld,"
             "          sum(total_vnd) AS total"
-            "     FROM payout_lines WHERE batch_id = ANY(:ids) AND live GROUP BY batch_id) x ON x.batch_id = o.id"
+            "     FROM payout_lines WHERE batch_id = ANY(:ids) AND live GROUP BY batch_id)"
+            " UPDATE payout_batches b SET people_count = coalesce(x.people, 0), line_count = coalesce(x.lines, 0),"
+            " benefit_vnd = coalesce(x.benefit, 0), arrears_vnd = coalesce(x.arrears, 0),"
+            " carried_vnd = coalesce(x.carried, 0), withheld_vnd = coalesce(x.withheld, 0),"
+            " total_vnd = coalesce(x.total, 0)"
+            " FROM payout_batches o LEFT JOIN x ON x.batch_id = o.id"
             " WHERE b.id = o.id AND o.id = ANY(:ids)"
         ),
         {"ids": batch_ids},
