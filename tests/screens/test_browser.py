@@ -17,7 +17,7 @@ from werkzeug.serving import make_server
 from app.models import FileImport
 from app.rules.actors import Role
 from tests import office
-from tests.factories import agency, entitlement, person
+from tests.factories import agency, arrears, entitlement, locked_list, payee, person
 from tests.screens.conftest import SignIn
 from tests.screens.throwaway import TryPeople
 
@@ -155,6 +155,29 @@ def test_long_words_stay_inside_a_phone(chromium: Any, address: str, sign_in: Si
     for path in paths:
         watched.open(path)
         assert watched.overflow() <= 0, f"{path} is wider than a phone"
+
+
+PAST_THE_MARGIN = """() => {
+  const paper = document.querySelector('.paper'), margin = parseFloat(getComputedStyle(paper).paddingRight);
+  const edge = paper.getBoundingClientRect().right - margin;
+  return Math.max(...[...paper.querySelectorAll('table')].map(table => table.getBoundingClientRect().right)) - edge;
+}"""
+
+
+def test_a_table_keeps_to_the_paper_it_is_printed_on(
+    chromium: Any, address: str, sign_in: SignIn, session: Any
+) -> None:
+    """With amounts of millions, an account of 19 digits, and whichever font stands in for Times New Roman."""
+    of = entitlement(session, person(session, "Nguyễn Hoàng Thị Phương Bình", hamlet="Tổ dân phố 12"), "25")
+    account = {"kind": "bank", "account_no": "1234567890123456789", "holder": "NGUYEN", "bank_code": "BIDV"}
+    payee(session, of.beneficiary, method=account)
+    arrears(session, of, 12_500_000)
+    batch_id = locked_list(session)
+    month = "from=11/2026&to=11/2026"
+    watched = Watched(chromium, address, sign_in(), 1400)
+    papers = [f"/lists/print/{batch_id}", *(f"/reports/{code}/print?{month}" for code in ("DVCT_02", "DVCT_08"))]
+    for path in papers:
+        assert watched.open(path).evaluate(PAST_THE_MARGIN) <= 1, path
 
 
 def test_a_dialog_left_open_never_acts_on_another_row(
